@@ -23,7 +23,8 @@ class Event(Part):
     """
 
     version: int = Field(ge=1)
-    """Place of this event in its aggregate's history: 1, 2, 3 … without a gap. A hole means something was missed."""
+    """Place of this event in its aggregate's history: 1, 2, 3 … without a gap. A hole means something was
+    missed."""
 
     occurred_at: AwareDatetime
     """When it happened, in UTC."""
@@ -47,12 +48,14 @@ class Channel:
     """The one service that may publish here."""
     audience: Audience
     key: str
-    """The field of every event that names its aggregate; it is the record's key, so order holds per aggregate."""
+    """The field of every event that names its aggregate; it is the record's key, so order holds per
+    aggregate."""
     events: tuple[type[Event], ...]
     doc: str
     partitions: int = 12
     compacted: bool = False
-    """Kafka keeps only the last record of each key; a record without a value (a tombstone) erases the aggregate."""
+    """Kafka keeps only the last record of each key; a record without a value (a tombstone) erases the
+    aggregate."""
     _by_type: dict[str, type[Event]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -76,7 +79,8 @@ class Channel:
         return f"schemas/{event.__name__}.{self.major}.json"
 
     def event_named(self, ce_type: str) -> type[Event] | None:
-        """The class behind a `ce_type`, or None for a type that this version of the contracts does not know."""
+        """The class behind a `ce_type`, or None for a type that this version of the contracts does not
+        know."""
         return self._by_type.get(ce_type)
 
     def key_of(self, event: Event) -> str:

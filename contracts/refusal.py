@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 class Refusal(Exception):
     """A rule said no, and nothing was changed.
 
-    Subclasses are named after the rule (`SupplementWithoutComponent`). HTTP answers it as an RFC 9457 problem whose
-    `type` is made from the class name and never changes; `title` is Vietnamese, `title_en` its English twin.
-    `detail` says what to do in this case; `extra` becomes members of the problem (never personal data).
+    Subclasses are named after the rule (`SupplementWithoutComponent`). HTTP answers it as an RFC 9457 problem
+    whose `type` is made from the class name and never changes; `title` is Vietnamese, `title_en` its English
+    twin. `detail` says what to do in this case; `extra` becomes members of the problem (never personal data).
     """
 
     status: ClassVar[int] = 409

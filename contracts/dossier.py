@@ -1,0 +1,566 @@
+"""What the dossier service says: the life of one dossier, from sending it to the result in hand.
+
+The facts follow the transitions of the one-stop mechanism (Nghị định 118/2025/NĐ-CP, forms of Thông tư
+03/2025/TT-VPCP). Nothing here names a person: `…_ref` fields are opaque, and whoever may know more asks the
+dossier service by API under authorisation. Times are UTC; the province's clock is Asia/Ho_Chi_Minh (UTC+7, no
+summer time).
+"""
+
+from datetime import date
+from typing import get_args
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from contracts.envelope import Audience, Channel, Event, Part
+from contracts.money import Dong, FeeLine, FeeTiming
+from contracts.vocabulary import Vocabulary
+
+
+class ServiceLevel(Vocabulary):
+    """How much of the procedure can be done online at this unit.
+
+    `full` (toàn trình): everything, and the result comes online or by post. `partial` (một phần): a visit is
+    needed because the law asks for presence or for a check on site. `information_only`: no online filing.
+    """
+
+    FULL = "full"
+    PARTIAL = "partial"
+    INFORMATION_ONLY = "information_only"
+
+
+class OwnerType(Vocabulary):
+    """Whose matter it is: `citizen`, `organisation` or `business`."""
+
+    CITIZEN = "citizen"
+    ORGANISATION = "organisation"
+    BUSINESS = "business"
+
+
+class SubmissionChannel(Vocabulary):
+    """The way in: `national_portal`, `provincial_portal`, `desk` (handed in on paper), `post` or `vneid`."""
+
+    NATIONAL_PORTAL = "national_portal"
+    PROVINCIAL_PORTAL = "provincial_portal"
+    DESK = "desk"
+    POST = "post"
+    VNEID = "vneid"
+
+
+class DeliveryMethod(Vocabulary):
+    """How the result reaches the owner: `online`, `desk` (collected) or `post` (public postal service)."""
+
+    ONLINE = "online"
+    DESK = "desk"
+    POST = "post"
+
+
+class ComponentSource(Vocabulary):
+    """Where a component came from.
+
+    `upload`: sent with this dossier. `edoc_store`: taken with consent from the owner's electronic document
+    store. `database`: replaced by a look-up in a national database. `paper`: shown or handed in at the desk.
+    """
+
+    UPLOAD = "upload"
+    EDOC_STORE = "edoc_store"
+    DATABASE = "database"
+    PAPER = "paper"
+
+
+class SignatureStatus(Vocabulary):
+    """What checking a digital signature gave: `not_signed`, `valid`, `invalid`, or `indeterminate` (cannot be
+    told)."""
+
+    NOT_SIGNED = "not_signed"
+    VALID = "valid"
+    INVALID = "invalid"
+    INDETERMINATE = "indeterminate"
+
+
+class Stage(Vocabulary):
+    """How far the dossier was: `intake` (the desk had not accepted it yet) or `processing` (it had)."""
+
+    INTAKE = "intake"
+    PROCESSING = "processing"
+
+
+class Step(Vocabulary):
+    """Who works on the dossier in a step of its workflow.
+
+    `desk`: one-stop desk. `specialist`: the officer who handles the matter. `division_head`: head of the
+    division. `leader`: signs. `clerk`: numbers, seals and publishes. `desk_return`: hands over (its time is
+    not counted).
+    """
+
+    DESK = "desk"
+    SPECIALIST = "specialist"
+    DIVISION_HEAD = "division_head"
+    LEADER = "leader"
+    CLERK = "clerk"
+    DESK_RETURN = "desk_return"
+
+
+class StepOutcome(Vocabulary):
+    """What a step led to: `done`, `approval_proposed` or `refusal_proposed` (a draft goes to the leader)."""
+
+    DONE = "done"
+    APPROVAL_PROPOSED = "approval_proposed"
+    REFUSAL_PROPOSED = "refusal_proposed"
+
+
+class ConsultationOutcome(Vocabulary):
+    """What the consulted unit said: `agreed`, `disagreed`, or `answered` (information, neither yes nor
+    no)."""
+
+    AGREED = "agreed"
+    DISAGREED = "disagreed"
+    ANSWERED = "answered"
+
+
+class Punctuality(Vocabulary):
+    """When the result existed, measured against the original appointment: `early`, `on_time` or `late`."""
+
+    EARLY = "early"
+    ON_TIME = "on_time"
+    LATE = "late"
+
+
+class Deadline(Vocabulary):
+    """Which clock ran.
+
+    `reception`: the desk must look at it (working hours). `processing`: the appointment given to the
+    applicant. `step`: one workflow step. `supplement`: the applicant must complete the dossier.
+    `consultation`: another unit must answer.
+    """
+
+    RECEPTION = "reception"
+    PROCESSING = "processing"
+    STEP = "step"
+    SUPPLEMENT = "supplement"
+    CONSULTATION = "consultation"
+
+
+class ExtensionKind(Vocabulary):
+    """Why a date moved: `apology` (the agency is late; at most once) or `by_law` (the law gives more
+    time)."""
+
+    APOLOGY = "apology"
+    BY_LAW = "by_law"
+
+
+class Component(Part):
+    """One component of the dossier as it was sent (thành phần hồ sơ)."""
+
+    code: str
+    """Code of the component in the catalogue, for example `TP-TL-01`."""
+    document_refs: tuple[str, ...] = ()
+    """The exact document versions, as opaque references; they never change once sent. Empty for
+    `database`."""
+    signed: SignatureStatus = SignatureStatus.NOT_SIGNED
+    """What the check of the digital signature gave at sending."""
+    source: ComponentSource
+    """Where it came from."""
+
+
+class SupplementItem(Part):
+    """One component that has to be put right (Mẫu 02: component → what is wrong → how to fix it)."""
+
+    component_code: str
+    """Code of the component in the catalogue."""
+    problem: str
+    """What is wrong, in Vietnamese. The publisher keeps personal data out of it."""
+    guidance: str
+    """How to put it right, in Vietnamese. The publisher keeps personal data out of it."""
+
+
+class OriginalNeeded(Part):
+    """A paper original that the applicant has to bring, which is the exception and needs a stated reason."""
+
+    component_code: str
+    """Code of the component in the catalogue."""
+    why: str
+    """Why the law needs the original, in Vietnamese."""
+
+
+class AboutDossier(Event):
+    """A fact about one dossier."""
+
+    dossier_code: str
+    """The dossier's code (mã hồ sơ), `<agency>-<YYMMDD>-<number>`, for example `H99.02.01-261122-0001`:
+    unique, given at sending and never changed. The date in it is that of sending, in Asia/Ho_Chi_Minh. Treat
+    it as opaque."""
+
+
+class Filing(AboutDossier):
+    """What is known of a dossier from the moment it is sent."""
+
+    procedure_code: str
+    """National code of the administrative procedure (mã TTHC), for example `2.000635`."""
+    procedure_version: int = Field(ge=1)
+    """Version of the procedure in this installation's catalogue; the dossier keeps it to its end."""
+    procedure_name: str
+    """The procedure's public name, in Vietnamese."""
+    case: str
+    """Code of the case of the procedure (trường hợp), which decides time, components, fees and workflow."""
+    level: ServiceLevel
+    """How much can be done online for this procedure at this unit."""
+    receiving_unit: str
+    """Agency id of the unit that takes the dossier in (mã định danh, QĐ 20/2020/QĐ-TTg), for example
+    `H99.02.01`."""
+    competent_unit: str
+    """Agency id of the unit that decides. Others than the receiving unit are usual (non-territorial
+    filing)."""
+    owner_ref: UUID
+    """Opaque reference of the person or body whose matter it is (chủ hồ sơ)."""
+    owner_type: OwnerType
+    """Citizen, organisation or business."""
+    submitter_ref: UUID
+    """Opaque reference of who sent it (người nộp): the owner, or somebody the owner authorised. News goes to
+    them."""
+    channel: SubmissionChannel
+    """The way it came in."""
+    delivery: DeliveryMethod
+    """How the owner wants the result."""
+    sms_opt_in: bool = False
+    """Whether the submitter wants text messages beyond the one with the code."""
+
+
+class DossierAwaitingPayment(Filing):
+    """A dossier was sent and has its code, but its fee must be paid before the desk may look at it.
+
+    The reception clock does not run yet. `DossierSubmitted` follows once the fee is paid.
+    """
+
+    fee_lines: tuple[FeeLine, ...]
+    """What is owed."""
+    amount: Dong
+    """The sum of the lines, in whole đồng."""
+    due_at: AwareDatetime | None = None
+    """Until when it can be paid, in UTC; null when nothing ends it."""
+
+
+class DossierSubmitted(Filing):
+    """A complete dossier reached the receiving unit; its reception clock runs (Nghị định 118/2025/NĐ-CP).
+
+    A dossier that had to be paid for first is submitted when it is paid. One handed in on paper is submitted
+    and accepted in the same moment.
+    """
+
+    submitted_at: AwareDatetime
+    """When it was submitted, in UTC: the start of the reception clock."""
+    components: tuple[Component, ...]
+    """What it holds."""
+    originals_by_post: bool = False
+    """Whether paper originals follow by public post."""
+
+
+class DossierAccepted(AboutDossier):
+    """The desk found the dossier complete and valid; the appointment for the result is made (Mẫu 01)."""
+
+    accepted_at: AwareDatetime
+    """When it was accepted, in UTC: the start of the processing clock."""
+    appointment_at: AwareDatetime | None = None
+    """When the result is due, in UTC; null for a procedure without an appointment."""
+    unit: str
+    """Agency id of the accepting unit."""
+    officer_ref: UUID
+    """Opaque reference of the desk officer."""
+    fee_lines: tuple[FeeLine, ...] = ()
+    """What the applicant owes now; empty when nothing is owed or it was paid before."""
+    fee_timing: FeeTiming = FeeTiming.NONE
+    """When the lines have to be paid."""
+    again: bool = False
+    """True when it is accepted anew after a supplement, with a new appointment (the time starts from
+    zero)."""
+    mau01_ref: str | None = None
+    """Opaque reference of the slip of receipt and appointment (Mẫu 01, Thông tư 03/2025/TT-VPCP)."""
+    policy_version: str
+    """Version of the policy profile (legal deadlines and rules) under which the dossier is decided."""
+
+
+class DossierRejected(AboutDossier):
+    """The dossier was refused, with a reason and its legal basis (Mẫu 03). It is over; it is never
+    reopened."""
+
+    stage: Stage
+    """Whether the desk refused to take it in, or it was refused after acceptance."""
+    reason: str
+    """Why, in Vietnamese. The publisher keeps personal data out of it."""
+    legal_basis: str | None = None
+    """The legal text that the refusal rests on, in Vietnamese; null only when it is outside the unit's
+    competence."""
+    competent_unit: str | None = None
+    """Agency id of the unit to turn to, when this one is not competent; otherwise null."""
+    unit: str
+    """Agency id of the refusing unit."""
+    officer_ref: UUID
+    """Opaque reference of the officer who refused."""
+    mau03_ref: str | None = None
+    """Opaque reference of the refusal slip (Mẫu 03)."""
+
+
+class SupplementRequested(AboutDossier):
+    """The applicant was asked, through the one-stop desk, to complete or correct named components (Mẫu 02).
+
+    The law allows this once. A later round is lawful only when it says what the applicant left undone;
+    otherwise it is recorded as a violation. The running clock stops until the supplement arrives.
+    """
+
+    round: int = Field(ge=1)
+    """1 for the first request, intake and processing counted together."""
+    stage: Stage
+    """Whether the dossier had been accepted."""
+    requested_by: UUID
+    """Opaque reference of the officer who found the fault (desk officer or specialist)."""
+    issued_by_unit: str
+    """Agency id of the one-stop desk that issued it; nobody else may turn to the applicant."""
+    items: tuple[SupplementItem, ...] = Field(min_length=1)
+    """The components to put right."""
+    citizen_fault: str | None = None
+    """From round 2: what of the previous guidance the applicant did not do, in Vietnamese."""
+    needs_original: tuple[OriginalNeeded, ...] = ()
+    """Paper originals to bring, each with the reason."""
+    due_at: AwareDatetime
+    """Until when the applicant may complete it, in UTC; afterwards the dossier is closed."""
+    mau02_ref: str | None = None
+    """Opaque reference of the request slip (Mẫu 02)."""
+    violation: bool = False
+    """True when this request breaks the once-only rule or the specialist's window; reported to oversight."""
+
+
+class SupplementSubmitted(AboutDossier):
+    """The applicant answered the open supplement request, all of it in one sending."""
+
+    round: int = Field(ge=1)
+    """The round that is answered."""
+    stage: Stage
+    """Whether the dossier had been accepted when the request was made."""
+    changed_components: tuple[str, ...]
+    """Codes of the components that changed."""
+    components: tuple[Component, ...] = ()
+    """The changed components as they are now."""
+    at: AwareDatetime
+    """When it was sent, in UTC."""
+
+
+class DossierForwarded(AboutDossier):
+    """The dossier was handed to another unit or officer by an explicit order (lệnh chuyển hồ sơ)."""
+
+    from_unit: str
+    """Agency id of the unit that handed it on."""
+    to_unit: str
+    """Agency id of the unit that has it now; the same unit when it only changed hands."""
+    step: Step
+    """The workflow step that begins."""
+    assignee_ref: UUID | None = None
+    """Opaque reference of the officer it was given to; null when the unit has yet to assign it."""
+    step_due_at: AwareDatetime | None = None
+    """Until when this step should be done, in UTC."""
+
+
+class StepCompleted(AboutDossier):
+    """A step of the workflow was done."""
+
+    step: Step
+    """The step."""
+    unit: str
+    """Agency id of the unit that did it."""
+    officer_ref: UUID
+    """Opaque reference of the officer who did it."""
+    outcome: StepOutcome
+    """What it led to."""
+    step_due_at: AwareDatetime | None = None
+    """When it should have been done, in UTC."""
+
+
+class StepReturned(AboutDossier):
+    """A reviewer or the leader sent the work back to an earlier step."""
+
+    step: Step
+    """The step that sent it back."""
+    returned_to: Step
+    """The step that has it again."""
+    unit: str
+    """Agency id of the unit."""
+    officer_ref: UUID
+    """Opaque reference of the officer who sent it back."""
+    reason: str
+    """Why, in Vietnamese. The publisher keeps personal data out of it."""
+
+
+class ConsultationRequested(AboutDossier):
+    """Another unit was asked for its opinion. The applicant's clock keeps running."""
+
+    consultation_id: UUID
+    """Names this question among those about the dossier."""
+    asking_unit: str
+    """Agency id of the unit that asks."""
+    consulted_unit: str
+    """Agency id of the unit that is asked."""
+    due_at: AwareDatetime
+    """Until when an answer is due, in UTC; silence is the consulted unit's responsibility (NĐ 61/2018, Art.
+    19(5))."""
+
+
+class ConsultationAnswered(AboutDossier):
+    """The consulted unit answered."""
+
+    consultation_id: UUID
+    """The question that is answered."""
+    consulted_unit: str
+    """Agency id of the unit that answered."""
+    outcome: ConsultationOutcome
+    """What it said."""
+
+
+class ResultSigned(AboutDossier):
+    """The result was signed by the leader, numbered and sealed by the clerk, and the signature was checked.
+
+    It is not published yet: `ResultIssued` says that.
+    """
+
+    document_type: str
+    """Type of the document, for example `trich-luc-ho-tich`."""
+    number: str
+    """Running number of the document within its type and year, for example `15`."""
+    symbol: str
+    """Symbol behind the number, for example `TL-UBND`; printed together as `15/TL-UBND`."""
+    signer_ref: UUID
+    """Opaque reference of the leader who signed."""
+    verification: SignatureStatus
+    """What checking the signature gave; the result can be issued only when `valid`."""
+    signed_at: AwareDatetime
+    """When the leader signed, in UTC."""
+
+
+class ResultIssued(AboutDossier):
+    """The signed result exists and is published to its owner: the dossier is settled (national status 9).
+
+    The clock stops here, and `outcome` is final. Handing over is another fact, `ResultDelivered`.
+    """
+
+    result_ref: str
+    """Opaque reference of the result; the dossier service gives the file to whoever may have it."""
+    result_code: str
+    """Code of the kind of result in the catalogue, for example `KQ.G15.000031`; other procedures reuse it by
+    this."""
+    valid_to: date | None = None
+    """Last day of validity, a calendar date in Viet Nam; null when it is valid for ever."""
+    sha256: str
+    """SHA-256 of the signed file, in lower-case hex: whoever holds the file can prove it is the one."""
+    outcome: Punctuality
+    """Early, on time or late, against the original appointment."""
+    delivery: DeliveryMethod
+    """How it will be handed over."""
+    issued_at: AwareDatetime
+    """When it was issued, in UTC."""
+
+
+class ResultDelivered(AboutDossier):
+    """The result was handed over (national status 10). The dossier is finished."""
+
+    channel: DeliveryMethod
+    """How it was handed over."""
+    receiver_ref: UUID
+    """Opaque reference of who received it: the owner, or the person authorised to collect."""
+    at: AwareDatetime
+    """When, in UTC."""
+
+
+class DeadlineExtended(AboutDossier):
+    """The appointment moved to a later date. Lateness is still measured against the original one."""
+
+    kind: ExtensionKind
+    """An apology (Mẫu 04, at most once) or more time given by law."""
+    original_due_at: AwareDatetime
+    """The appointment first given, in UTC."""
+    old_due_at: AwareDatetime
+    """The date before this extension, in UTC."""
+    new_due_at: AwareDatetime
+    """The date from now on, in UTC."""
+    reason: str
+    """Why, in Vietnamese, as told to the applicant. The publisher keeps personal data out of it."""
+    mau04_ref: str | None = None
+    """Opaque reference of the letter of apology (Mẫu 04)."""
+
+
+class DeadlineMissed(AboutDossier):
+    """A deadline passed and the work was not done. The dossier's state does not change by it."""
+
+    deadline: Deadline
+    """Which clock ran out."""
+    due_at: AwareDatetime
+    """When it was due, in UTC."""
+    unit: str
+    """Agency id of the unit that should have acted."""
+    step: Step | None = None
+    """The workflow step, when the clock was that of a step."""
+
+
+class DossierWithdrawn(AboutDossier):
+    """The applicant withdrew the dossier before a decision (national status 7). It is over."""
+
+    reason: str | None = None
+    """Why, if the applicant said so as one of the offered reasons; never free text of a citizen."""
+    mau05_ref: str | None = None
+    """Opaque reference of the notice (Mẫu 05); null when the dossier had not been accepted."""
+
+
+class DossierStopped(AboutDossier):
+    """The leader stopped the processing for a legal reason (national status 8). It is over."""
+
+    reason: str
+    """Why, in Vietnamese. The publisher keeps personal data out of it."""
+    legal_basis: str
+    """The legal text, in Vietnamese."""
+    officer_ref: UUID
+    """Opaque reference of the leader."""
+    mau05_ref: str | None = None
+    """Opaque reference of the notice (Mẫu 05)."""
+
+
+class DossierClosed(AboutDossier):
+    """The supplement did not come in time, so the dossier was closed (national status 8). It is over.
+
+    The default is 15 working days after the request; the applicant may copy the dossier into a new one.
+    """
+
+    due_at: AwareDatetime
+    """The deadline that passed, in UTC."""
+    reason: str
+    """Why, in Vietnamese."""
+    mau05_ref: str | None = None
+    """Opaque reference of the notice (Mẫu 05)."""
+
+
+DossierEvent = (
+    DossierAwaitingPayment
+    | DossierSubmitted
+    | DossierAccepted
+    | DossierRejected
+    | SupplementRequested
+    | SupplementSubmitted
+    | DossierForwarded
+    | StepCompleted
+    | StepReturned
+    | ConsultationRequested
+    | ConsultationAnswered
+    | ResultSigned
+    | ResultIssued
+    | ResultDelivered
+    | DeadlineExtended
+    | DeadlineMissed
+    | DossierWithdrawn
+    | DossierStopped
+    | DossierClosed
+)
+
+DOSSIERS = Channel(
+    "dossier.dossiers.v1",
+    owner="dossier",
+    audience=Audience.PUBLIC,
+    key="dossier_code",
+    events=get_args(DossierEvent),
+    doc="The life of one dossier, from sending it to the result in hand, in order for each dossier.",
+)

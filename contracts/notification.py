@@ -1,0 +1,76 @@
+"""What the notification service says: whether a message reached the outside world. Never its content or
+address."""
+
+from typing import get_args
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.envelope import Audience, Channel, Event
+from contracts.vocabulary import Vocabulary
+
+
+class MessageChannel(Vocabulary):
+    """The way to the recipient: `in_app` (the portal's inbox), `email`, `sms` or `vneid`."""
+
+    IN_APP = "in_app"
+    EMAIL = "email"
+    SMS = "sms"
+    VNEID = "vneid"
+
+
+class FailureReason(Vocabulary):
+    """Why a message was given up.
+
+    `no_address`: the account has none for this channel. `rejected`: the provider refused it for good.
+    `unavailable`: the provider could not be reached until the last attempt. `expired`: it would have come too
+    late to be of use.
+    """
+
+    NO_ADDRESS = "no_address"
+    REJECTED = "rejected"
+    UNAVAILABLE = "unavailable"
+    EXPIRED = "expired"
+
+
+class AboutMessage(Event):
+    """A fact about one message to one recipient over one channel."""
+
+    message_id: UUID
+    """Names the message."""
+    dossier_code: str | None = None
+    """The dossier it is about; null when it is about none."""
+    recipient_ref: UUID
+    """Opaque reference of the account it was meant for."""
+    channel: MessageChannel
+    """The way it went."""
+    template: str
+    """Key of the template, for example `dossier_accepted`."""
+    template_version: int = Field(ge=1)
+    """Version of the template's text that was used."""
+    attempts: int = Field(default=1, ge=1)
+    """How often sending was tried."""
+
+
+class NotificationSent(AboutMessage):
+    """The provider took the message (for the portal's inbox: it is there to read)."""
+
+
+class NotificationFailed(AboutMessage):
+    """The message was given up. This never holds up the dossier."""
+
+    reason: FailureReason
+    """Why."""
+
+
+MessageEvent = NotificationSent | NotificationFailed
+
+MESSAGES = Channel(
+    "notification.messages.v1",
+    owner="notification",
+    audience=Audience.INTERNAL,
+    key="message_id",
+    events=get_args(MessageEvent),
+    doc="What became of one message to one recipient over one channel.",
+    partitions=6,
+)
