@@ -443,7 +443,7 @@ class ResultIssued(AboutDossier):
     result_ref: str
     """Opaque reference of the result; the dossier service gives the file to whoever may have it."""
     result_code: str
-    """Code of the kind of result in the catalogue, for example `KQ.G15.000031`; other procedures reuse it by
+    """Code of the kind of result in the catalogue, for example `KQ.TP.TL`; other procedures reuse it by
     this."""
     valid_to: date | None = None
     """Last day of validity, a calendar date in Viet Nam; null when it is valid for ever."""

@@ -46,7 +46,7 @@ class FeeLine(Part):
     kind: FeeKind
     """Charge, fee, service or other."""
     code: str
-    """Stable code of the fee in the catalogue, for example `LP-TRICH-LUC`."""
+    """Stable code of the fee in the catalogue, for example `LP-TL`."""
     name: str
     """What is paid for, in Vietnamese, as it is printed on the receipt."""
     unit_price: Dong

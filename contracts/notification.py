@@ -1,5 +1,4 @@
-"""What the notification service says: whether a message reached the outside world. Never its content or
-address."""
+"""What the notification service says: whether a message got out. Never its content or address."""
 
 from typing import get_args
 from uuid import UUID

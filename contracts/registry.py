@@ -1,5 +1,4 @@
-"""The one list of channels. Topics, access rights, the AsyncAPI document and the README's map are read from
-it."""
+"""The one list of channels: topics, access rights, the AsyncAPI document and the map are read from it."""
 
 from contracts.dossier import DOSSIERS
 from contracts.identity import ACCOUNTS
