@@ -1,0 +1,295 @@
+"""The inbox: every event is applied once, in the order of its aggregate, or put where a person finds it.
+
+A batch of records is one transaction. For each aggregate the database remembers the last version applied
+(`inbox_position`), under a row lock: an older or equal version was heard before and is skipped; a later one than the
+next waits (is parked) until the missing ones have come. Offsets are committed after the transaction, so a crash in
+between only repeats what is skipped.
+
+- *Transient* trouble (a server away): wait, rewind, read again.
+- *Poison* (an invalid body, a subscriber that cannot apply it): to `<consumer>.<channel>.dlq`, bytes unchanged.
+- *Unknown type*: ignored and counted; newer publishers may say more than we know.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from opentelemetry.trace import SpanKind
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from contracts.envelope import Channel, Event
+from kit import outbox, telemetry
+from kit.db import Connection, Database, is_transient, may_retry
+
+log = structlog.get_logger()
+
+
+class Record(Protocol):
+    """What we read of a Kafka record (aiokafka's ConsumerRecord has it)."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+class Poison(Exception):
+    """This record can never be applied, however often it is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record that was understood."""
+
+    channel: Channel
+    key: str
+    version: int
+    event: Event | None
+    """None for a type that we do not know."""
+    headers: dict[str, str]
+    payload: bytes
+
+    @property
+    def aggregate(self) -> tuple[str, str]:
+        return self.channel.name, self.key
+
+    @property
+    def cause(self) -> outbox.Cause:
+        event_id = self.headers.get("ce_id", "")
+        return outbox.Cause(event_id, self.headers.get("ce_correlationid", event_id))
+
+
+@dataclass(slots=True)
+class Position:
+    """How far one aggregate was heard."""
+
+    version: int
+    parked: int
+
+
+One = Callable[[Connection, Any], Awaitable[None]]
+F = TypeVar("F", bound=One)
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A subscriber function and the channel that it hears."""
+
+    channel: Channel
+    handler: One
+    batch: bool
+
+
+class Inbox:
+    """All that one consumer (the service) hears; the consumer's name is its Kafka group."""
+
+    def __init__(self, consumer: str) -> None:
+        self.consumer = consumer
+        self.subscriptions: dict[str, Subscription] = {}
+        self.erasers: dict[str, Callable[[Connection, str], Awaitable[None]]] = {}
+
+    def hears(self, channel: Channel, *, batch: bool = False) -> Callable[[F], F]:
+        """Register a subscriber: `async def on_x(tx, event)`, or with `batch`, `async def on_xs(tx, events)`."""
+
+        def register(handler: F) -> F:
+            assert channel.name not in self.subscriptions, f"{self.consumer} hears {channel.name} already"  # noqa: S101
+            self.subscriptions[channel.name] = Subscription(channel, handler, batch)
+            return handler
+
+        return register
+
+    def forgets(self, channel: Channel) -> Callable[[Callable[[Connection, str], Awaitable[None]]], Any]:
+        """Register what to do when a tombstone erases an aggregate of a compacted channel: `async def f(tx, key)`."""
+
+        def register(handler: Callable[[Connection, str], Awaitable[None]]) -> Any:
+            self.erasers[channel.name] = handler
+            return handler
+
+        return register
+
+    async def consume(self, db: Database, records: Sequence[Record], bury: "Bury") -> None:
+        """Apply these records; what can never be applied is handed to `bury`. Raises only for transient trouble."""
+        try:
+            await self._in_one_transaction(db, records)
+        except Exception as exc:
+            if is_transient(exc) and not may_retry(exc):
+                raise
+            log.warning("inbox.one_by_one", error=type(exc).__name__, count=len(records))
+            await self._one_by_one(db, records, bury)
+
+    async def _one_by_one(self, db: Database, records: Sequence[Record], bury: "Bury") -> None:
+        for record in records:
+            try:
+                await self._in_one_transaction(db, [record])
+            except Exception as exc:
+                if is_transient(exc):
+                    raise
+                log.error("inbox.dead_letter", channel=record.topic, error=type(exc).__name__)
+                await bury(record, exc)
+                telemetry.DEAD.labels(record.topic).inc()
+
+    async def _in_one_transaction(self, db: Database, records: Sequence[Record]) -> None:
+        async with db.transaction() as tx:
+            await self.apply(tx, [letter for letter in map(self._read, records) if letter])
+            for record in records:
+                if record.value is None:
+                    await self._erase(tx, record)
+
+    def _read(self, record: Record) -> Letter | None:
+        subscription = self.subscriptions[record.topic]
+        if record.value is None:
+            return None
+        return read(subscription.channel, record.key, record.value, record.headers)
+
+    async def _erase(self, tx: Connection, record: Record) -> None:
+        subscription = self.subscriptions[record.topic]
+        if not subscription.channel.compacted or record.key is None:
+            raise Poison("a record without a value")
+        if eraser := self.erasers.get(record.topic):
+            await eraser(tx, record.key.decode())
+
+    async def apply(self, tx: Connection, letters: Sequence[Letter]) -> None:
+        """Inside the caller's transaction: what is next is applied, the rest is skipped or parked."""
+        positions = await _lock(tx, self.consumer, letters)
+        ready: list[Letter] = []
+        for letter in letters:
+            position = positions[letter.aggregate]
+            if letter.version <= position.version:
+                telemetry.DUPLICATES.labels(letter.channel.name).inc()
+            elif letter.version == position.version + 1 or letter.channel.compacted:
+                ready.append(letter)
+                position.version = letter.version
+                ready += await self._unpark(tx, letter, position) if position.parked else []
+            else:
+                position.parked += await _park(tx, self.consumer, letter)
+        await self._deliver(tx, ready)
+        await _save(tx, self.consumer, positions)
+
+    async def _unpark(self, tx: Connection, before: Letter, position: Position) -> list[Letter]:
+        """The parked events that follow now without a gap."""
+        found = []
+        for row in await tx.fetch(PARKED, self.consumer, before.channel.name, before.key, position.version):
+            if row["version"] != position.version + 1:
+                break
+            headers = [(name, value.encode()) for name, value in row["headers"].items()]
+            found.append(read(before.channel, before.key.encode(), row["payload"], headers))
+            position.version, position.parked = row["version"], position.parked - 1
+        await tx.execute(UNPARK, self.consumer, before.channel.name, before.key, position.version)
+        return found
+
+    async def _deliver(self, tx: Connection, letters: Sequence[Letter]) -> None:
+        """Runs of one channel go to its subscriber together if it takes batches, else one by one, in order."""
+        known = [letter for letter in letters if letter.event]
+        for letter in letters:
+            counter = telemetry.APPLIED.labels(letter.channel.name, type(letter.event).__name__)
+            (counter if letter.event else telemetry.IGNORED.labels(letter.channel.name)).inc()
+        for name in dict.fromkeys(letter.channel.name for letter in known):
+            subscription = self.subscriptions[name]
+            theirs = [letter for letter in known if letter.channel.name == name]
+            await (_deliver_batch if subscription.batch else _deliver_each)(tx, subscription, theirs)
+
+
+Bury = Callable[[Record, Exception], Awaitable[None]]
+
+
+def read(channel: Channel, key: bytes | None, value: bytes, raw_headers: Sequence[tuple[str, bytes]]) -> Letter:
+    """Understand a record, or raise Poison: the header names the type, the body must fit it."""
+    try:
+        headers = {name: raw.decode() for name, raw in raw_headers}
+        named = channel.event_named(headers["ce_type"])
+        event = named.model_validate_json(value) if named else None
+        version = event.version if event else int(headers.get("ce_aggregateversion") or from_json(value)["version"])
+        if (
+            key is None
+            or headers.get("ce_source") != channel.source
+            or (event and channel.key_of(event) != key.decode())
+        ):
+            raise Poison("the key or the source is not the channel's")
+        return Letter(channel, key.decode(), version, event, headers, value)
+    except (KeyError, ValueError, TypeError, AttributeError, ValidationError) as exc:
+        raise Poison(f"not an event of {channel.name}: {type(exc).__name__}") from exc
+
+
+async def _deliver_each(tx: Connection, subscription: Subscription, letters: Sequence[Letter]) -> None:
+    for letter in letters:
+        name = f"{subscription.handler.__name__} {type(letter.event).__name__}"
+        token = outbox.cause.set(letter.cause)
+        try:
+            with telemetry.span(name, parent=letter.headers.get("traceparent"), kind=SpanKind.CONSUMER):
+                await subscription.handler(tx, letter.event)
+        finally:
+            outbox.cause.reset(token)
+
+
+async def _deliver_batch(tx: Connection, subscription: Subscription, letters: Sequence[Letter]) -> None:
+    parents = telemetry.links([letter.headers.get("traceparent") for letter in letters])
+    with telemetry.tracer.start_as_current_span(subscription.handler.__name__, kind=SpanKind.CONSUMER, links=parents):
+        await subscription.handler(tx, [letter.event for letter in letters])
+
+
+# ── positions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+OPEN = """
+INSERT INTO inbox_position (consumer, channel, key)
+SELECT $1, channel, key FROM unnest($2::text[], $3::text[]) AS u (channel, key) ORDER BY channel, key
+ON CONFLICT DO NOTHING
+"""
+LOCK = """
+SELECT channel, key, version, parked FROM inbox_position
+WHERE consumer = $1 AND (channel, key) IN (SELECT * FROM unnest($2::text[], $3::text[]))
+ORDER BY channel, key FOR UPDATE
+"""
+SAVE = """
+UPDATE inbox_position p SET version = u.version, parked = u.parked
+FROM unnest($2::text[], $3::text[], $4::int[], $5::int[]) AS u (channel, key, version, parked)
+WHERE p.consumer = $1 AND p.channel = u.channel AND p.key = u.key
+"""
+PARK = """
+INSERT INTO inbox_parked (consumer, channel, key, version, headers, payload) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING
+"""
+PARKED = """
+SELECT version, headers, payload FROM inbox_parked
+WHERE consumer = $1 AND channel = $2 AND key = $3 AND version > $4 ORDER BY version
+"""
+UNPARK = "DELETE FROM inbox_parked WHERE consumer = $1 AND channel = $2 AND key = $3 AND version <= $4"
+
+
+async def _lock(tx: Connection, consumer: str, letters: Sequence[Letter]) -> dict[tuple[str, str], Position]:
+    """The position of each aggregate of the batch, locked in one order everywhere so that no two batches deadlock."""
+    aggregates = sorted({letter.aggregate for letter in letters})
+    names, keys = [a[0] for a in aggregates], [a[1] for a in aggregates]
+    rows = await tx.fetch(LOCK, consumer, names, keys)
+    if len(rows) < len(aggregates):
+        await tx.execute(OPEN, consumer, names, keys)
+        rows = await tx.fetch(LOCK, consumer, names, keys)
+    return {(row["channel"], row["key"]): Position(row["version"], row["parked"]) for row in rows}
+
+
+async def _park(tx: Connection, consumer: str, letter: Letter) -> int:
+    """Keep an event that came too early; 1 if it is new here."""
+    done = await tx.execute(
+        PARK, consumer, letter.channel.name, letter.key, letter.version, letter.headers, letter.payload
+    )
+    if done.endswith(" 0"):
+        return 0
+    log.error("inbox.gap", channel=letter.channel.name, version=letter.version)
+    telemetry.PARKED.labels(letter.channel.name).inc()
+    return 1
+
+
+async def _save(tx: Connection, consumer: str, positions: dict[tuple[str, str], Position]) -> None:
+    await tx.execute(
+        SAVE,
+        consumer,
+        [name for name, _ in positions],
+        [key for _, key in positions],
+        [position.version for position in positions.values()],
+        [position.parked for position in positions.values()],
+    )

@@ -1,0 +1,256 @@
+"""What operators ask a service: is it alive, is it ready, how is it doing; and the commands that mend it."""
+
+import asyncio
+import importlib
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import structlog
+import typer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from kit import outbox
+from kit.auth import Public
+from kit.clock import now
+from kit.db import Database, MigrationRefused, is_transient, migrate, pending
+from kit.inbox import Inbox, Record
+from kit.settings import Settings, load
+from kit.worker import DeadLetters, dead_letter_topic
+
+log = structlog.get_logger()
+
+router = APIRouter(dependencies=[Public], include_in_schema=False)
+
+OLDEST_ALLOWED = 60.0
+"""Seconds an event may wait in the outbox before a worker says that it is not ready."""
+
+
+@router.get("/live")
+async def live(request: Request) -> Response:
+    """Alive: every part that was started still runs. Databases and brokers do not count: restarting us mends neither."""
+    dead = [task for task in request.app.state.tasks if task.done() and task.exception()]
+    return JSONResponse({"live": not dead}, 503 if dead else 200)
+
+
+@router.get("/ready")
+async def ready(request: Request) -> Response:
+    """Ready for the work of its roles. Who serves HTTP stays ready without Kafka: the outbox keeps what is said."""
+    state = request.app.state
+    facts: dict[str, Any] = {"roles": sorted(state.roles)}
+    fine = True
+    if state.db is not None:
+        facts["database"] = fine = await _database_answers(state.db)
+    if state.worker is not None:
+        facts["assigned"] = len(state.worker.assignment())
+        facts["outbox_oldest_seconds"] = round(await state.db.fetchval(outbox.OLDEST), 3) if fine else None
+        if "http" not in state.roles:
+            fine = fine and facts["assigned"] > 0 and facts["outbox_oldest_seconds"] < OLDEST_ALLOWED
+    return JSONResponse({"ready": fine, **facts}, 200 if fine else 503)
+
+
+async def _database_answers(db: Database) -> bool:
+    try:
+        return bool(await asyncio.wait_for(db.fetchval("SELECT 1"), 2) == 1)
+    except Exception as exc:
+        if not is_transient(exc):
+            raise
+        return False
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cli(service: str) -> typer.Typer:
+    """`motcua <service> …`: commands that work on this service's database and topics, from its environment."""
+    app = typer.Typer(help=f"Operate the {service} service.", no_args_is_help=True)
+    dlq = typer.Typer(help="Records that could not be applied.", no_args_is_help=True)
+    app.add_typer(dlq, name="dlq")
+
+    @app.command("migrate")
+    def migrate_command() -> None:
+        """Bring the database to the newest schema. Safe to run again, and while the old version serves."""
+        settings = load(Settings)
+        try:
+            ran = asyncio.run(migrate(settings.migration_url, service, settings.database_url))
+        except MigrationRefused as exc:
+            raise typer.BadParameter(str(exc)) from None
+        typer.echo("\n".join(f"applied {name}" for name in ran) or "nothing to do")
+
+    @app.command()
+    def check() -> None:
+        """Say what is wrong, if anything: migrations, waiting or quarantined events, parked events, jobs given up."""
+        findings = asyncio.run(_with_database(lambda db: _check(db, service)))
+        typer.echo(json.dumps(findings, indent=2, ensure_ascii=False))
+        raise typer.Exit(0 if findings["fine"] else 1)
+
+    @dlq.command("list")
+    def dlq_list() -> None:
+        """Show each dead letter: where it came from and why it was buried (never its content)."""
+        for record in asyncio.run(_dead_letters(service)):
+            typer.echo(json.dumps(_describe(record), ensure_ascii=False))
+
+    @dlq.command("redrive")
+    def dlq_redrive(
+        dry_run: Annotated[bool, typer.Option(help="only show what would be tried")] = False,
+    ) -> None:
+        """Apply the dead letters again, after the cause was mended. What fails again stays a dead letter."""
+        done, failed = asyncio.run(_redrive(service, dry_run))
+        typer.echo(f"{done} applied, {failed} still dead" if not dry_run else f"{done} would be tried")
+        raise typer.Exit(1 if failed else 0)
+
+    @app.command()
+    def replay(
+        channel: Annotated[str, typer.Argument(help="the channel, e.g. dossier.dossiers.v1")],
+        since: Annotated[datetime | None, typer.Option(help="only events recorded since then (UTC)")] = None,
+        key: Annotated[str | None, typer.Option(help="only this aggregate")] = None,
+        dry_run: Annotated[bool, typer.Option(help="only count")] = False,
+    ) -> None:
+        """Publish events of the archive again, with their old ids and versions; who has heard them skips them."""
+        count = asyncio.run(_with_database(lambda db: _replay(db, channel, since, key, dry_run)))
+        typer.echo(f"{count} events {'would be' if dry_run else 'will be'} published again")
+
+    @app.command()
+    def release(channel: str, key: str) -> None:
+        """Let a quarantined aggregate's events go again, after the cause was mended."""
+        typer.echo(asyncio.run(_with_database(lambda db: db.execute(RELEASE, channel, key))))
+
+    return app
+
+
+RELEASE = "DELETE FROM outbox_quarantine WHERE channel = $1 AND key = $2"
+REPLAY_COUNT = """
+SELECT count(*) FROM outbox
+WHERE channel = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
+  AND key = coalesce($3, key) AND published_at IS NOT NULL
+"""
+REPLAY = """
+UPDATE outbox SET published_at = NULL
+WHERE channel = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
+  AND key = coalesce($3, key) AND published_at IS NOT NULL
+"""
+STATE = """
+SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS outbox_pending,
+       (SELECT count(*) FROM outbox_quarantine) AS quarantined_aggregates,
+       (SELECT count(*) FROM inbox_parked) AS parked_events,
+       (SELECT count(*) FROM timer WHERE given_up_at IS NOT NULL) AS jobs_given_up,
+       (SELECT count(*) FROM timer WHERE given_up_at IS NULL AND due_at < now() - interval '1 minute') AS timers_late
+"""
+
+
+async def _with_database(work: Callable[[Database], Awaitable[Any]]) -> Any:
+    db = await Database.open(load(Settings).database_url, size=2)
+    try:
+        return await work(db)
+    finally:
+        await db.close()
+
+
+async def _check(db: Database, service: str) -> dict[str, Any]:
+    row = await db.fetchrow(STATE)
+    facts = {**dict(row or {}), "outbox_oldest_seconds": round(await db.fetchval(outbox.OLDEST), 1)}
+    missing = await pending(db, service)
+    broken = ("quarantined_aggregates", "parked_events", "jobs_given_up", "timers_late")
+    fine = not missing and not any(facts[name] for name in broken) and facts["outbox_oldest_seconds"] < OLDEST_ALLOWED
+    return {"service": service, "fine": fine, "missing_migrations": missing, **facts}
+
+
+async def _replay(db: Database, channel: str, since: datetime | None, key: str | None, dry_run: bool) -> int:
+    since = since.replace(tzinfo=since.tzinfo or now().tzinfo) if since else None
+    if dry_run:
+        return int(await db.fetchval(REPLAY_COUNT, channel, since, key))
+    return int((await db.execute(REPLAY, channel, since, key)).split()[-1])
+
+
+def _inbox_of(service: str) -> Inbox:
+    inbox: Inbox = importlib.import_module(f"services.{service}.subscribers").inbox
+    return inbox
+
+
+def _reader(settings: Settings, service: str) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka, group_id=f"{service}.redrive", enable_auto_commit=False,
+        auto_offset_reset="earliest", **outbox.security(settings),
+    )  # fmt: skip
+
+
+async def _dead_letters(service: str) -> list[Any]:
+    """Everything buried since the last redrive."""
+    consumer = _reader(load(Settings), service)
+    await consumer.start()
+    try:
+        return [record async for record in _unread(consumer, service)]
+    finally:
+        await consumer.stop()
+
+
+async def _unread(consumer: AIOKafkaConsumer, service: str) -> Any:
+    """The records between the group's committed offsets and the present end of the dead letter topics."""
+    topics = [dead_letter_topic(service, name) for name in _inbox_of(service).subscriptions]
+    await consumer._client.force_metadata_update()
+    partitions = [TopicPartition(t, p) for t in topics for p in await _partitions(consumer, t)]
+    if not partitions:
+        return
+    consumer.assign(partitions)
+    ends = await consumer.end_offsets(partitions)
+    for partition in partitions:
+        while await consumer.position(partition) < ends[partition]:
+            for record in (await consumer.getmany(partition, timeout_ms=1000)).get(partition, []):
+                if record.offset < ends[partition]:
+                    yield record
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
+    await consumer._client.add_topic(topic)
+    return sorted(consumer.partitions_for_topic(topic) or [])
+
+
+def _describe(record: Any) -> dict[str, Any]:
+    reasons = {name: value.decode() for name, value in record.headers if name.startswith("dlq-")}
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset, **reasons}
+
+
+class _Original:
+    """A dead letter as the record that it was."""
+
+    def __init__(self, dead: Any) -> None:
+        self.dead = dead
+        self.key: bytes | None = dead.key
+        self.value: bytes | None = dead.value
+        self.headers = [(name, value) for name, value in dead.headers if not name.startswith("dlq-")]
+        self.topic = next(value.decode() for name, value in dead.headers if name == "dlq-original-topic")
+
+
+async def _redrive(service: str, dry_run: bool) -> tuple[int, int]:
+    settings, inbox = load(Settings), _inbox_of(service)
+    consumer, dead = _reader(settings, service), DeadLetters(settings, service)
+    failed = 0
+
+    async def bury_again(record: Record, why: Exception) -> None:
+        nonlocal failed
+        failed += 1
+        await dead.bury(record, why)
+
+    db = await Database.open(settings.database_url, size=2)
+    await consumer.start()
+    try:
+        letters = [record async for record in _unread(consumer, service)]
+        for letter in [] if dry_run else letters:
+            original = _Original(letter)
+            await inbox.consume(db, [original], bury_again)
+            await consumer.commit({TopicPartition(letter.topic, letter.partition): letter.offset + 1})
+            log.info("dlq.redriven", channel=original.topic, partition=letter.partition, offset=letter.offset)
+        return len(letters) - failed, failed
+    finally:
+        await consumer.stop()
+        await dead.close()
+        await db.close()

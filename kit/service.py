@@ -1,0 +1,168 @@
+"""One process of one service: HTTP, subscribers and relay, timers; together, or each alone by `MOTCUA_ROLES`."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI
+
+from kit import auth, clients, ops, problems, telemetry
+from kit.db import Database, is_transient, pending
+from kit.idempotency import FORGET
+from kit.inbox import Inbox
+from kit.outbox import OLDEST, Relay
+from kit.settings import Settings, load
+from kit.timers import Timers
+from kit.worker import Worker
+
+log = structlog.get_logger()
+
+Startup = Callable[[Database], Awaitable[None]]
+
+MONTHS = "SELECT outbox_month(now()::date), outbox_month((now() + interval '1 month')::date)"
+
+
+def service(
+    name: str,
+    *,
+    api: APIRouter | Sequence[APIRouter] = (),
+    inbox: Inbox | None = None,
+    timers: Timers | None = None,
+    settings: type[Settings] = Settings,
+    startup: Startup | None = None,
+) -> FastAPI:
+    """The service as an ASGI application.
+
+    `api`: its routes. `inbox`: what it hears. `timers`: its deadlines and jobs. `startup`: runs before the first
+    request, on every start of every replica: it must be idempotent.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _Process(name, app, load(settings), inbox, timers, startup):
+            yield
+
+    app = FastAPI(title=f"Một Cửa: {name}", version="1", lifespan=lifespan, redoc_url=None)
+    app.state.db = None
+    problems.install(app)
+    app.add_middleware(telemetry.Observe)
+    for router in [api] if isinstance(api, APIRouter) else api:
+        app.include_router(router)
+    app.include_router(ops.router)
+    return app
+
+
+class _Process:
+    """What runs beside the requests, from start to stop."""
+
+    def __init__(
+        self,
+        name: str,
+        app: FastAPI,
+        settings: Settings,
+        inbox: Inbox | None,
+        timers: Timers | None,
+        startup: Startup | None,
+    ) -> None:
+        self._name, self._app, self._settings = name, app, settings
+        self._inbox, self._timers, self._startup = inbox, timers, startup
+        self._roles = {role.strip() for role in settings.roles.split(",")}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._worker: Worker | None = None
+
+    async def __aenter__(self) -> None:
+        settings, state = self._settings, self._app.state
+        telemetry.configure(self._name, otlp_url=settings.otlp_url, level=settings.log_level)
+        clients.identify_as(self._name)
+        state.settings, state.roles, state.worker, state.tasks = settings, self._roles, None, self._tasks
+        state.verifier = auth.Verifier(self._name, auth.Keys(settings.identity_url))
+        if settings.database_url:
+            state.db = await self._open_database()
+            self._start_roles(state.db)
+        log.info("service.started", roles=sorted(self._roles))
+
+    async def __aexit__(self, *_: Any) -> None:
+        if self._worker:
+            await self._worker.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._app.state.db:
+            await self._app.state.db.close()
+        telemetry.flush()
+
+    async def _open_database(self) -> Database:
+        db: Database = await patiently(
+            "database", lambda: Database.open(self._settings.database_url, size=self._settings.database_pool)
+        )
+        if missing := await pending(db, self._name):
+            raise SystemExit(
+                f"{self._name}: the database lacks {', '.join(missing)}; run `./motcua {self._name} migrate` first"
+            )
+        if self._startup:
+            await self._startup(db)
+        return db
+
+    def _start_roles(self, db: Database) -> None:
+        if "worker" in self._roles and self._settings.kafka:
+            self._run(Relay(self._settings).run())
+            self._run(_housekeeping(db))
+            if self._inbox and self._inbox.subscriptions:
+                self._worker = self._app.state.worker = Worker(self._settings, self._inbox, db)
+                self._run(_start_worker(self._worker))
+        if "timers" in self._roles and self._timers:
+            self._run(self._timers.run(db))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._on_end)
+        self._tasks.append(task)
+
+    def _on_end(self, task: "asyncio.Task[None]") -> None:
+        """A part that died of a mistake takes the process with it: whoever supervises us starts a fresh one."""
+        if not task.cancelled() and (exc := task.exception()):
+            log.error("service.part_died", error=type(exc).__name__, exc_info=exc)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _start_worker(worker: Worker) -> None:
+    await patiently("kafka", worker.start)
+
+
+async def patiently(what: str, attempt: Callable[[], Awaitable[Any]]) -> Any:
+    """Try until the other side is there."""
+    pause = 0.2
+    while True:
+        try:
+            return await attempt()
+        except Exception as exc:
+            if not is_transient(exc) and not _is_kafka_away(exc):
+                raise
+            log.warning("service.waits", name=what, error=type(exc).__name__)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+
+def _is_kafka_away(exc: Exception) -> bool:
+    return any(cls.__module__.startswith("aiokafka.") for cls in type(exc).__mro__)
+
+
+async def _housekeeping(db: Database) -> None:
+    """Keep next month's partition ready, forget old idempotency keys, and watch the outbox's age."""
+    tick = 0
+    while True:
+        try:
+            telemetry.OUTBOX_AGE.set(await db.fetchval(OLDEST))
+            if tick % 720 == 0:  # once an hour
+                await db.execute(MONTHS)
+                await db.execute(FORGET)
+        except Exception as exc:
+            if not is_transient(exc):
+                raise
+            log.warning("housekeeping.waits", error=type(exc).__name__)
+        tick += 1
+        await asyncio.sleep(5)
