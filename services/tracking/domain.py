@@ -1,0 +1,328 @@
+"""What each event means to somebody who looks a dossier up, and the words they read.
+
+A change names only the fields that an event sets. Later events win, field by field, so changes of one dossier
+can be merged. The national status and the folder are computed by the database from these fields (migrations/0001).
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from contracts.dossier import (
+    ConsultationAnswered,
+    ConsultationRequested,
+    DeadlineExtended,
+    DeadlineMissed,
+    DossierAccepted,
+    DossierAwaitingPayment,
+    DossierClosed,
+    DossierEvent,
+    DossierForwarded,
+    DossierRejected,
+    DossierStopped,
+    DossierSubmitted,
+    DossierWithdrawn,
+    Filing,
+    ResultDelivered,
+    ResultIssued,
+    ResultSigned,
+    Stage,
+    StepCompleted,
+    StepOutcome,
+    StepReturned,
+    SupplementRequested,
+    SupplementSubmitted,
+)
+from contracts.payment import FeePaid, FeeRefunded, FeeRequested, FeeWaived, PaymentEvent, ReceiptIssued
+
+STATUSES = {
+    1: "Mới đăng ký",
+    2: "Được tiếp nhận",
+    3: "Không được tiếp nhận",
+    4: "Đang xử lý",
+    5: "Yêu cầu bổ sung giấy tờ",
+    6: "Yêu cầu thực hiện nghĩa vụ tài chính",
+    7: "Công dân yêu cầu rút hồ sơ",
+    8: "Dừng xử lý",
+    9: "Đã xử lý xong",
+    10: "Đã trả kết quả",
+}
+"""The statuses of the National Public Service Portal."""
+
+STATES = {
+    "awaiting_prepayment": "Chờ thanh toán trước",
+    "submitted": "Đã gửi",
+    "supplement_requested_intake": "Yêu cầu bổ sung (trước tiếp nhận)",
+    "supplement_submitted": "Đã gửi bổ sung",
+    "accepted": "Được tiếp nhận",
+    "assigned": "Đang xử lý",
+    "in_process": "Đang xử lý",
+    "consulting": "Đang xử lý",
+    "supplement_requested_processing": "Yêu cầu bổ sung (khi xử lý)",
+    "awaiting_financial_obligation": "Yêu cầu thực hiện nghĩa vụ tài chính",
+    "pending_approval": "Trình ký",
+    "result_signed": "Đã ký số",
+    "result_ready": "Đã xử lý xong, chờ trả",
+    "returned": "Đã trả kết quả",
+    "rejected": "Không được tiếp nhận / từ chối",
+    "withdrawn": "Công dân rút hồ sơ",
+    "stopped": "Dừng xử lý",
+    "closed_incomplete": "Đóng hồ sơ do không bổ sung",
+}
+
+FOLDERS = {
+    "not_sent": "Hồ sơ chưa gửi",
+    "sent": "Hồ sơ đã gửi",
+    "awaiting_payment": "Hồ sơ chờ thanh toán",
+    "supplement_requested": "Hồ sơ yêu cầu bổ sung",
+    "in_progress": "Hồ sơ đang xử lý",
+    "result_returned": "Hồ sơ đã trả kết quả",
+    "sent_back": "Hồ sơ bị trả lại",
+}
+"""The citizen's seven folders, in the order they are shown in. Only the dossier service knows drafts."""
+
+FEES = {
+    "requested": "Chưa thanh toán",
+    "paid": "Đã thanh toán",
+    "waived": "Được miễn",
+    "refunded": "Đã hoàn tiền",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How far a dossier has come, in the four steps that everybody may know."""
+
+    done: int
+    of: int
+    label: str
+
+
+_STEPS = ("Chờ tiếp nhận", "Đang giải quyết", "Đã có kết quả", "Đã kết thúc")
+_STEP_OF_STATUS = {1: 1, 6: 1, 5: 1, 2: 2, 4: 2, 9: 3, 3: 4, 7: 4, 8: 4, 10: 4}
+
+
+def completion(status: int, *, accepted: bool) -> Completion:
+    """The degree of completion. An accepted dossier does not fall back when it waits for the citizen."""
+    step = max(_STEP_OF_STATUS[status], 2 if accepted else 1)
+    return Completion(step, len(_STEPS), _STEPS[step - 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a dossier's history."""
+
+    code: str
+    version: int
+    type: str
+    at: datetime
+    unit: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+Change = dict[str, Any]
+"""Column → value, for the columns that an event sets."""
+
+
+def merged(changes: Iterable[tuple[str, Change]]) -> dict[str, Change]:
+    """The changes of each dossier as one, later ones winning; dossiers in the order of their codes.
+
+    That is the order of row locks too: projections that meet on the same dossiers never deadlock.
+    """
+    by_code: dict[str, Change] = {}
+    for code, change in changes:
+        by_code.setdefault(code, {}).update(change)
+    return dict(sorted(by_code.items()))
+
+
+# ── dossiers ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def dossier_change(event: DossierEvent) -> Change:
+    """What the event sets in the view."""
+    read = _DOSSIER.get(type(event))
+    return {"version": event.version, **(read(event) if read else {})}
+
+
+def _filed(event: Filing, state: str, submitted_at: datetime) -> Change:
+    return {
+        "state": state,
+        "procedure_code": event.procedure_code,
+        "procedure_name": event.procedure_name,
+        "unit": event.receiving_unit,
+        "owner_ref": event.owner_ref,
+        "submitter_ref": event.submitter_ref,
+        "delivery": event.delivery.value,
+        "submitted_at": submitted_at,
+    }
+
+
+def _accepted(event: DossierAccepted) -> Change:
+    state = "in_process" if event.again else "accepted"
+    return {
+        "state": state,
+        "accepted_at": event.accepted_at,
+        "due_at": event.appointment_at,
+        "unit": event.unit,
+    }
+
+
+def _supplement_requested(event: SupplementRequested) -> Change:
+    intake = event.stage == Stage.INTAKE
+    state = "supplement_requested_intake" if intake else "supplement_requested_processing"
+    return {"state": state, "supplement_due_at": event.due_at}
+
+
+def _step_completed(event: StepCompleted) -> Change:
+    proposed = event.outcome in (StepOutcome.APPROVAL_PROPOSED, StepOutcome.REFUSAL_PROPOSED)
+    return {"state": "pending_approval"} if proposed else {}
+
+
+def _issued(event: ResultIssued) -> Change:
+    return {
+        "state": "result_ready",
+        "issued_at": event.issued_at,
+        "punctuality": event.outcome.value,
+        "result_ref": event.result_ref,
+    }
+
+
+_DOSSIER: dict[type, Callable[[Any], Change]] = {
+    DossierAwaitingPayment: lambda e: _filed(e, "awaiting_prepayment", e.occurred_at),
+    DossierSubmitted: lambda e: _filed(e, "submitted", e.submitted_at),
+    DossierAccepted: _accepted,
+    DossierRejected: lambda _: {"state": "rejected"},
+    SupplementRequested: _supplement_requested,
+    SupplementSubmitted: lambda _: {"state": "supplement_submitted"},
+    DossierForwarded: lambda e: {"state": "assigned", "unit": e.to_unit},
+    StepCompleted: _step_completed,
+    StepReturned: lambda _: {"state": "in_process"},
+    ConsultationRequested: lambda _: {"state": "consulting"},
+    ConsultationAnswered: lambda _: {"state": "in_process"},
+    ResultSigned: lambda _: {"state": "result_signed"},
+    ResultIssued: _issued,
+    ResultDelivered: lambda e: {"state": "returned", "returned_at": e.at},
+    DeadlineExtended: lambda e: {"due_at": e.new_due_at},
+    DossierWithdrawn: lambda _: {"state": "withdrawn"},
+    DossierStopped: lambda _: {"state": "stopped"},
+    DossierClosed: lambda _: {"state": "closed_incomplete"},
+}
+
+
+# ── payments ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def payment_change(event: PaymentEvent) -> Change:
+    """What the event sets in the view: the state of the assessment that was spoken of last."""
+    read = _PAYMENT.get(type(event))
+    return {"payment_version": event.version, **(read(event) if read else {})}
+
+
+def _fee_requested(event: FeeRequested) -> Change:
+    return {
+        "fee_state": "requested",
+        "fee_amount": event.amount,
+        "fee_timing": event.timing.value,
+        "fee_due_at": event.due_at,
+    }
+
+
+_PAYMENT: dict[type, Callable[[Any], Change]] = {
+    FeeRequested: _fee_requested,
+    FeePaid: lambda e: {} if e.outstanding else {"fee_state": "paid"},
+    FeeWaived: lambda _: {"fee_state": "waived"},
+    FeeRefunded: lambda _: {"fee_state": "refunded"},
+}
+
+
+# ── history ────────────────────────────────────────────────────────────────────────────────────────
+
+TOLD: dict[type, tuple[str, str | None, frozenset[str]]] = {
+    # event: its label, the field that names the unit, the fields that the citizen reads
+    DossierAwaitingPayment: (
+        "Đã gửi, chờ thanh toán trước",
+        "receiving_unit",
+        frozenset({"amount", "due_at"}),
+    ),
+    DossierSubmitted: ("Gửi hồ sơ", "receiving_unit", frozenset()),
+    DossierAccepted: ("Tiếp nhận hồ sơ", "unit", frozenset({"appointment_at", "mau01_ref"})),
+    DossierRejected: (
+        "Từ chối hồ sơ",
+        "unit",
+        frozenset({"reason", "legal_basis", "competent_unit", "mau03_ref"}),
+    ),
+    SupplementRequested: (
+        "Yêu cầu bổ sung hồ sơ",
+        "issued_by_unit",
+        frozenset({"round", "items", "citizen_fault", "needs_original", "due_at", "mau02_ref"}),
+    ),
+    SupplementSubmitted: ("Gửi bổ sung", None, frozenset({"round", "changed_components"})),
+    DossierForwarded: ("Chuyển xử lý", "to_unit", frozenset({"from_unit", "step", "step_due_at"})),
+    StepCompleted: ("Hoàn thành bước xử lý", "unit", frozenset({"step"})),
+    StepReturned: ("Chuyển lại bước trước", "unit", frozenset({"step", "returned_to"})),
+    ConsultationRequested: (
+        "Lấy ý kiến cơ quan phối hợp",
+        "asking_unit",
+        frozenset({"consulted_unit", "due_at"}),
+    ),
+    ConsultationAnswered: ("Cơ quan phối hợp đã trả lời", "consulted_unit", frozenset()),
+    ResultSigned: ("Ký số kết quả", None, frozenset({"number", "symbol"})),
+    ResultIssued: ("Ban hành kết quả", None, frozenset({"result_ref", "valid_to", "outcome", "delivery"})),
+    ResultDelivered: ("Trả kết quả", None, frozenset({"channel"})),
+    DeadlineExtended: (
+        "Gia hạn ngày hẹn trả",
+        None,
+        frozenset({"kind", "old_due_at", "new_due_at", "reason", "mau04_ref"}),
+    ),
+    DeadlineMissed: ("Quá hạn", "unit", frozenset({"deadline", "due_at"})),
+    DossierWithdrawn: ("Công dân rút hồ sơ", None, frozenset({"reason", "mau05_ref"})),
+    DossierStopped: ("Dừng xử lý", None, frozenset({"reason", "legal_basis", "mau05_ref"})),
+    DossierClosed: ("Đóng hồ sơ do không bổ sung", None, frozenset({"reason", "mau05_ref"})),
+    FeeRequested: ("Yêu cầu nộp phí, lệ phí", None, frozenset({"lines", "amount", "due_at"})),
+    FeePaid: ("Đã thanh toán phí, lệ phí", None, frozenset({"amount", "method"})),
+    FeeWaived: ("Được miễn phí, lệ phí", None, frozenset({"amount", "reason"})),
+    FeeRefunded: ("Đã hoàn phí, lệ phí", None, frozenset({"amount", "reason"})),
+    ReceiptIssued: (
+        "Cấp biên lai",
+        None,
+        frozenset({"receipt_no", "form_symbol", "symbol", "kind", "amount"}),
+    ),
+}
+
+LABELS = {event.__name__: label for event, (label, _, _) in TOLD.items()}
+"""What a line of the history is called."""
+
+
+def entry(event: DossierEvent | PaymentEvent) -> Entry:
+    """The event as a line of the history: officers stay unnamed, their unit is shown."""
+    _, unit, shown = TOLD[type(event)]
+    return Entry(
+        code=event.dossier_code,
+        version=event.version,
+        type=type(event).__name__,
+        at=event.occurred_at,
+        unit=getattr(event, unit) if unit else None,
+        detail=event.model_dump(mode="json", include=set(shown), exclude_none=True) if shown else {},
+    )
+
+
+# ── who may see what ───────────────────────────────────────────────────────────────────────────────
+
+
+def may_follow(account: UUID, owner: UUID | None, submitter: UUID | None) -> bool:
+    """The owner and whoever sent the dossier for them see all of it."""
+    return account in (owner, submitter)
+
+
+_NO_DIGEST = "0" * 64
+
+
+def proves(number: str, key: str, *digests: str | None) -> bool:
+    """Whether the number belongs to one of the digests; takes as long when there is nothing to compare."""
+    given = hmac.new(key.encode(), number.encode(), hashlib.sha256).hexdigest()
+    matches = [hmac.compare_digest(given, digest or _NO_DIGEST) for digest in digests]
+    return any(matches)

@@ -1,0 +1,44 @@
+"""Kafka in: what the owners say becomes what people see, in a handful of statements a batch."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from contracts.dossier import DOSSIERS, DossierEvent
+from contracts.identity import ACCOUNTS, AccountEvent, AccountStandardised
+from contracts.payment import PAYMENTS, PaymentEvent
+from kit.db import Connection
+from kit.inbox import Inbox
+from services.tracking import domain, store
+
+inbox = Inbox("tracking")
+
+
+@inbox.hears(DOSSIERS, batch=True)
+async def on_dossiers(tx: Connection, events: Sequence[DossierEvent]) -> None:
+    changes = domain.merged((event.dossier_code, domain.dossier_change(event)) for event in events)
+    await store.project_dossiers(tx, changes)
+    await store.keep_history(tx, DOSSIERS.owner, [domain.entry(event) for event in events])
+    await store.heard(tx)
+
+
+@inbox.hears(PAYMENTS, batch=True)
+async def on_payments(tx: Connection, events: Sequence[PaymentEvent]) -> None:
+    changes = domain.merged((event.dossier_code, domain.payment_change(event)) for event in events)
+    await store.project_payments(tx, changes)
+    await store.keep_history(tx, PAYMENTS.owner, [domain.entry(event) for event in events])
+    await store.heard(tx)
+
+
+@inbox.hears(ACCOUNTS)
+async def on_account(tx: Connection, event: AccountEvent) -> None:
+    """A verified account can be recognised; one that is locked or closed cannot prove anything any more."""
+    match event:
+        case AccountStandardised(masked_name=name, identity_digest=digest):
+            await store.project_account(tx, event.account_ref, event.version, name, digest)
+        case _:
+            await store.project_account(tx, event.account_ref, event.version, None, None)
+
+
+@inbox.forgets(ACCOUNTS)
+async def on_account_erased(tx: Connection, account_ref: str) -> None:
+    await store.forget_account(tx, UUID(account_ref))
