@@ -50,7 +50,15 @@ HEADERS: Json = {
             "type": "string",
             "description": "The aggregate it is about; equals the record's key.",
         },
-        "ce_time": {"type": "string", "format": "date-time", "description": "When it happened, in UTC."},
+        "ce_time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it was recorded, in UTC; `occurred_at` in the value is when it happened.",
+        },
+        "ce_partitionkey": {"type": "string", "description": "Equals the record's key (Partitioning extension)."},
+        "ce_aggregateversion": {"type": "string", "description": "`version` of the value, as text."},
+        "ce_correlationid": {"type": "string", "description": "The `ce_id` of the event that all this began with."},
+        "ce_causationid": {"type": "string", "description": "The `ce_id` of the event that this one answers."},
         "ce_dataschema": {"type": "string", "description": "The JSON Schema of the value."},
         "traceparent": {
             "type": "string",
@@ -206,6 +214,9 @@ def _example(channel: Channel, event: type[Event], name: str, body: Json) -> Jso
         "ce_subject": body[channel.key],
         "ce_time": body["occurred_at"],
         "ce_dataschema": channel.schema_of(event),
+        "ce_partitionkey": body[channel.key],
+        "ce_aggregateversion": str(body["version"]),
+        "ce_correlationid": "019aaf00-0000-7000-8000-000000000001",
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "content-type": "application/json",
     }
