@@ -10,9 +10,9 @@ from fastapi.routing import APIRoute
 
 from kit import auth
 from kit.clock import now
-from kit.db import Connection, Database, may_retry
+from kit.db import Connection, Database, is_transient, may_retry
 from kit.idempotency import Key
-from kit.problems import VersionConflict
+from kit.problems import Unavailable, VersionConflict
 
 ATTEMPTS = 4
 """How often a request is begun anew after losing a race for its rows."""
@@ -84,8 +84,11 @@ async def _attempt(handle: Handler, request: Request, db: Database, key: Key | N
         except Answered as before:
             return before.response
         except Exception as exc:
-            if not may_retry(exc) or attempt == ATTEMPTS:
-                raise
+            if may_retry(exc) and attempt < ATTEMPTS:
+                continue
+            if is_transient(exc) and not isinstance(exc, Unavailable):
+                raise Unavailable from exc
+            raise
     raise AssertionError("unreachable")
 
 

@@ -37,6 +37,14 @@ class Unavailable(Refusal):
     title_en = "Temporarily unavailable, try again"
 
 
+class Broken(Refusal):
+    """A mistake of ours; it is in the log, without anybody's data."""
+
+    status = 500
+    title = "Hệ thống gặp lỗi, xin thử lại sau ít phút"
+    title_en = "Something went wrong on our side"
+
+
 class VersionConflict(Refusal):
     """`If-Match` named a version that is no longer the newest."""
 

@@ -6,8 +6,10 @@ Spans carry route templates, channels and event types: never a path with its que
 import logging
 import sys
 import time
+import traceback
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,7 +23,10 @@ from opentelemetry.trace import Link, Span, SpanKind
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kit import problems
+
 tracer = trace.get_tracer("motcua")
+log = structlog.get_logger()
 
 REQUESTS = Histogram(
     "motcua_http_seconds", "Time to answer, by route", ["method", "route", "status"],
@@ -103,7 +108,7 @@ def _configure_logs(service: str, level: str) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            _without_message,
             _with_trace,
             lambda _, __, entry: {"service": service, **{k: v for k, v in entry.items() if k in FIELDS}},
             structlog.processors.JSONRenderer(ensure_ascii=False),
@@ -112,6 +117,17 @@ def _configure_logs(service: str, level: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _without_message(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An exception as its type and the places it passed: its text may quote a row, and so somebody's data."""
+    exc = entry.pop("exc_info", None)
+    exc = sys.exc_info()[1] if exc is True else exc
+    if isinstance(exc, BaseException):
+        frames = traceback.extract_tb(exc.__traceback__)
+        places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+        entry["exception"] = " > ".join([*places, type(exc).__name__])
+    return entry
 
 
 def _with_trace(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -162,7 +178,7 @@ class Observe:
             await self.app(scope, receive, send)
             return
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        status = 500
+        status: int | None = None
 
         async def watch(message: Message) -> None:
             nonlocal status
@@ -174,8 +190,17 @@ class Observe:
         with span(scope["method"], parent=headers.get("traceparent"), kind=SpanKind.SERVER) as current:
             try:
                 await self.app(scope, receive, watch)
+            except Exception as exc:
+                log.error("request.failed", route=_route(scope), error=type(exc).__name__, exc_info=exc)
+                if status is None:
+                    await problems.answer(problems.Broken())(scope, receive, watch)
             finally:
-                route = getattr(scope.get("route"), "path", "unmatched")
+                route = _route(scope)
                 current.update_name(f"{scope['method']} {route}")
-                current.set_attributes({"http.route": route, "http.response.status_code": status})
+                current.set_attributes({"http.route": route, "http.response.status_code": status or 0})
                 REQUESTS.labels(scope["method"], route, str(status)).observe(time.perf_counter() - began)
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path: what the path holds stays out."""
+    return getattr(scope.get("route"), "path", "unmatched")

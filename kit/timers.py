@@ -1,8 +1,8 @@
 """Durable deadlines and jobs in PostgreSQL: they survive restarts, fire once across replicas, and never early.
 
 A *deadline* (`due`) fires inside one transaction together with its own removal: its effect happens exactly once. A
-*job* works outside any transaction, so it may use the network; it is leased, repeated with growing pauses when it fails, and
-kept with an alarm when it failed for the last time.
+*job* works outside any transaction, so it may use the network; it is leased, repeated with growing pauses when it
+fails, and kept with an alarm when it failed for the last time.
 """
 
 import asyncio
