@@ -29,6 +29,7 @@ TOKEN_KEY = "token-key.jwk.json"  # noqa: S105 — a file name
 LEADER_P12 = "leader.p12"
 SEAL_P12 = "seal.p12"
 TRUST_ROOT = "trust-root.pem"
+UNFINISHED = ".unfinished-"
 
 
 @dataclass(frozen=True)
@@ -139,13 +140,22 @@ def ensure_secrets(folder: Path) -> Secrets:
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(folder.parent):
+        _remove_unfinished(folder)
         if folder.is_dir():
             return Secrets(folder, _complete(folder))
         return Secrets(folder, _create(folder))
 
 
+def _remove_unfinished(folder: Path) -> None:
+    """What a killed process left behind; nobody else is at work while this one holds the lock."""
+    for left in folder.parent.glob(f"{UNFINISHED}{folder.name}-*"):
+        shutil.rmtree(left)
+    for left in folder.glob(f"{UNFINISHED}*"):
+        left.unlink()
+
+
 def _create(folder: Path) -> dict[str, str]:
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{UNFINISHED}{folder.name}-", dir=folder.parent))
     try:
         values = _complete(unfinished)
         unfinished.rename(folder)
@@ -230,7 +240,7 @@ def _complete_certificates(folder: Path, password: str) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """The file has the old content or the new one, never half of it, whenever the power goes."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
+    handle, name = tempfile.mkstemp(prefix=f"{UNFINISHED}{path.name}-", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
