@@ -78,7 +78,7 @@ def test_a_person_logs_in_and_the_client_learns_who(vneid: VNeID) -> None:
     assert answered(back)["iss"] == discovery["issuer"] == vneid.address
 
     keys = KeySet.import_key_set(httpx2.get(discovery["jwks_uri"]).json())
-    claims = jwt.decode(tokens["id_token"], keys, algorithms=["RS256"]).claims
+    claims = jwt.decode(tokens["id_token"], keys, algorithms=["ES256"]).claims
     assert (claims["iss"], claims["aud"], claims["nonce"]) == (vneid.address, vneid.client_id, login.nonce)
     assert claims["iat"] <= time.time() < claims["exp"]
     assert claims["SoDinhDanh"] == AN
@@ -208,6 +208,16 @@ def test_an_expired_code_gets_no_token() -> None:
         login = Login(hasty)
 
         assert login.redeem(login.code()).json()["error"] == "invalid_grant"
+
+
+def test_a_restart_keeps_the_key() -> None:
+    keys = []
+    for _ in range(2):
+        with vneid_running(MOTCUA_VNEID_CLIENT_SECRET="of this test only") as restarted:
+            keys.append(httpx2.get(f"{restarted.address}/jwks.json").json())
+
+    assert keys[0] == keys[1]
+    assert "d" not in keys[0]["keys"][0]
 
 
 def test_who_does_not_want_to_log_in_goes_back(vneid: VNeID) -> None:

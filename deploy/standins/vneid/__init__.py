@@ -3,8 +3,8 @@
     python -m deploy.standins.vneid --port 8201
 
 Authorization code flow with PKCE S256, state and nonce, all required; client authentication at the token
-endpoint (client_secret_basic or client_secret_post); ID tokens signed with RS256, a new key at every start;
-codes work once and for a minute. There is no public VNeID protocol document: the claims are those seen in
+endpoint (client_secret_basic or client_secret_post); ID tokens signed with ES256, the key made from the client's
+secret; codes work once and for a minute. There is no public VNeID protocol document: the claims are those seen in
 practice (`SoDinhDanh`, `HoVaTen` …), dates as dd/MM/yyyy, the level of the account as `acr`, `loAs` and `IAL`
 ("1" or "2").
 

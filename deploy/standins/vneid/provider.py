@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey
 from pydantic import BaseModel
 
 from deploy.standins.common import Recent, setting
@@ -76,9 +78,7 @@ class Provider:
     people: dict[str, Person]
     portal_name: str
     code_seconds: float
-    key: RSAKey = field(
-        default_factory=lambda: RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
-    )
+    key: ECKey
     grants: Recent[Grant] = field(default_factory=lambda: Recent(10_000))
     used_codes: Recent[str] = field(default_factory=lambda: Recent(10_000))
     """Used code → the access token it gave: a code that comes twice takes its token with it."""
@@ -159,7 +159,7 @@ class Provider:
             "auth_time": grant.auth_time,
             "nonce": grant.request.nonce,
         }
-        return jwt.encode({"alg": "RS256", "kid": self.key.kid, "typ": "JWT"}, claims, self.key)
+        return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": "JWT"}, claims, self.key)
 
     def person_of(self, access_token: str) -> Person | None:
         """Whom the token speaks of; None when it is unknown or expired."""
@@ -179,7 +179,7 @@ class Provider:
             "subject_types_supported": ["public"],
             "scopes_supported": ["openid", "profile", "phone", "email"],
             "acr_values_supported": ["1", "2"],
-            "id_token_signing_alg_values_supported": ["RS256"],
+            "id_token_signing_alg_values_supported": ["ES256"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "code_challenge_methods_supported": ["S256"],
             "claims_supported": sorted({claim for person in self.people.values() for claim in person.claims()}),
@@ -195,13 +195,26 @@ def _s256(verifier: str) -> bytes:
     return base64.urlsafe_b64encode(digest).rstrip(b"=")
 
 
+def signing_key(secret: str) -> ECKey:
+    """The key of this installation: the same after a restart, as a real provider's would be."""
+    scalar = int.from_bytes(hashlib.sha512(b"vneid signing key" + secret.encode()).digest())
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
+    private = ec.derive_private_key(scalar % (order - 1) + 1, ec.SECP256R1())
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    key = ECKey.import_key(pem, {"use": "sig", "alg": "ES256"})
+    key.ensure_kid()
+    return key
+
+
 def from_environment() -> Provider:
     """The provider that the environment of the package's docstring describes."""
     tenant = Path(setting("MOTCUA_TENANT", "deploy/tenants/an-binh"))
+    client_secret = setting("MOTCUA_VNEID_CLIENT_SECRET")
     return Provider(
         issuer=setting("MOTCUA_VNEID_ISSUER").rstrip("/"),
         client_id=setting("MOTCUA_VNEID_CLIENT_ID"),
-        client_secret=setting("MOTCUA_VNEID_CLIENT_SECRET"),
+        client_secret=client_secret,
+        key=signing_key(client_secret),
         redirect_prefixes=tuple(prefix.strip() for prefix in setting("MOTCUA_GATEWAY_URL").split(",")),
         people=people.read(tenant),
         portal_name=people.portal_name(tenant),
