@@ -21,6 +21,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from contracts.envelope import Audience, Channel
 from contracts.registry import CHANNELS
+from deploy import docs
 from kit.db import Database
 from kit.inbox import Inbox
 
@@ -298,6 +299,13 @@ def test_functions_are_short() -> None:
     lengths = dict(_functions("contracts", "kit", "services"))
     assert {name: n for name, n in lengths.items() if n > LONGEST} == {}
     assert statistics.median(lengths.values()) <= TYPICAL
+
+
+# ── what is drawn from the code ──
+
+
+def test_drawings_are_fresh() -> None:
+    assert docs.stale() == [], "run python -m deploy.docs"
 
 
 # ── SQL ──
