@@ -11,6 +11,7 @@ import socket
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -106,7 +107,8 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(app: FastAPI, host: str, port: int) -> None:
     """Answers until SIGTERM or SIGINT."""
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
-    uvicorn.Server(config).run(sockets=[listen(host, port)])
+    with suppress(KeyboardInterrupt):  # uvicorn raises it after it has ended in good order
+        uvicorn.Server(config).run(sockets=[listen(host, port)])
 
 
 def stop(sentence: str) -> NoReturn:
