@@ -46,9 +46,7 @@ def make(password: str) -> Made:
     """A new chain and two new signers; `password` opens both PKCS#12 files."""
     root = _authority(_name(NO_LEGAL_VALUE, f"CA gốc {AUTHORITY}"), issuer=None)
     issuing = _authority(_name(NO_LEGAL_VALUE, f"CA {AUTHORITY}"), issuer=root)
-    leader = _name(
-        AGENCY, LEADER, (NameOID.ORGANIZATION_IDENTIFIER, AGENCY_ID), (NameOID.TITLE, LEADER_TITLE)
-    )
+    leader = _name(AGENCY, LEADER, (NameOID.ORGANIZATION_IDENTIFIER, AGENCY_ID), (NameOID.TITLE, LEADER_TITLE))
     seal = _name(AGENCY, AGENCY, (NameOID.ORGANIZATION_IDENTIFIER, AGENCY_ID))
     return Made(
         leader_p12=_signer(leader, issuing, root, password),
@@ -88,9 +86,7 @@ def _name(organisation: str, common_name: str, *more: tuple[x509.ObjectIdentifie
 def _authority(name: x509.Name, issuer: _Authority | None) -> _Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _certificate(name, key, issuer, CA_LIFE)
-    builder = builder.add_extension(
-        x509.BasicConstraints(ca=True, path_length=0 if issuer else 1), critical=True
-    )
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0 if issuer else 1), critical=True)
     builder = builder.add_extension(_key_usage(authority=True), critical=True)
     return _Authority(key, builder.sign(issuer.key if issuer else key, hashes.SHA256()))
 
