@@ -1,0 +1,126 @@
+"""One installation on this machine: who listens where, with which secrets, and the environment that follows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploy.local.databases import Place, Role
+from deploy.local.places import ROOT
+from deploy.local.ports import HOST
+from deploy.local.s3 import Store
+from deploy.local.secrets import SERVICES, Secrets
+
+STANDINS = ("vneid", "bank", "sms", "mail")
+
+
+@dataclass(frozen=True)
+class Site:
+    ports: Mapping[str, int]
+    """By the names of `ports.DEFAULT`."""
+    secrets: Secrets
+    kafka: str
+    postgres: str
+    """URL of the database administrator."""
+    s3: Store
+    prefix: str = ""
+    """Before the names of databases and roles, where several installations share one server."""
+
+    def url(self, name: str) -> str:
+        return f"http://{HOST}:{self.ports[name]}"
+
+    def place(self, service: str) -> Place:
+        """Where a service keeps its data."""
+        return Place(
+            self.postgres,
+            database=f"{self.prefix}{service}",
+            owner=Role(f"{self.prefix}{service}_owner", self.secrets.migration_password(service)),
+            app=Role(f"{self.prefix}{service}", self.secrets.database_password(service)),
+        )
+
+    def environment(self, service: str) -> dict[str, str]:
+        """All that a service is told."""
+        return {**self._common(service), **self._data(service), **self._own(service)}
+
+    def _common(self, service: str) -> dict[str, str]:
+        return {
+            **{f"MOTCUA_{name.upper()}_URL": self.url(name) for name in SERVICES},
+            "MOTCUA_CLIENT_SECRET": self.secrets.client_secret(service),
+            "MOTCUA_TENANT": "deploy/tenants/an-binh",
+        }
+
+    def _data(self, service: str) -> dict[str, str]:
+        if not has_database(service):
+            return {}
+        place = self.place(service)
+        return {
+            "MOTCUA_DATABASE_URL": place.database_url,
+            "MOTCUA_MIGRATION_URL": place.migration_url,
+            "MOTCUA_KAFKA": self.kafka,
+            "MOTCUA_S3_URL": self.s3.url,
+            "MOTCUA_S3_PUBLIC_URL": self.s3.url,
+            "MOTCUA_S3_ACCESS_KEY": self.s3.access_key,
+            "MOTCUA_S3_SECRET_KEY": self.s3.secret_key,
+            "MOTCUA_S3_REGION": self.s3.region,
+            "MOTCUA_S3_BUCKET": self.s3.bucket,
+        }
+
+    def _own(self, service: str) -> dict[str, str]:
+        secrets = self.secrets
+        return {
+            "identity": {
+                "MOTCUA_CLIENTS": json.dumps(secrets.clients),
+                "MOTCUA_TOKEN_KEY": str(secrets.token_key),
+                "MOTCUA_DIGEST_KEY": secrets.digest_key,
+                **self._vneid(),
+            },
+            "dossier": {
+                "MOTCUA_LEADER_P12": str(secrets.leader_p12),
+                "MOTCUA_SEAL_P12": str(secrets.seal_p12),
+                "MOTCUA_P12_PASSWORD": secrets.p12_password,
+            },
+            "payment": {
+                "MOTCUA_VNPAY_URL": self.url("bank") + "/paymentv2/vpcpay.html",
+                "MOTCUA_VNPAY_TMN_CODE": secrets.vnpay_tmn_code,
+                "MOTCUA_VNPAY_SECRET": secrets.vnpay_secret,
+            },
+            "notification": {
+                "MOTCUA_SMTP_URL": f"smtp://{HOST}:{self.ports['smtp']}",
+                "MOTCUA_SMS_URL": self.url("sms") + "/MainService.svc/json/SendMultipleMessage_V4_post_json/",
+                "MOTCUA_SMS_KEY": secrets.sms_key,
+                "MOTCUA_SMS_SECRET": secrets.sms_secret,
+            },
+            "tracking": {"MOTCUA_DIGEST_KEY": secrets.digest_key},
+        }.get(service, {})
+
+    def _vneid(self) -> dict[str, str]:
+        return {
+            "MOTCUA_VNEID_ISSUER": self.url("vneid"),
+            "MOTCUA_VNEID_CLIENT_ID": self.secrets.vneid_client_id,
+            "MOTCUA_VNEID_CLIENT_SECRET": self.secrets.vneid_client_secret,
+        }
+
+    def standin_environment(self, name: str) -> dict[str, str]:
+        """All that a stand-in of the outside world is told."""
+        return {
+            "vneid": {
+                **self._vneid(),
+                "MOTCUA_GATEWAY_URL": f"{self.url('gateway')},http://localhost:{self.ports['gateway']}",
+                "MOTCUA_TENANT": "deploy/tenants/an-binh",
+            },
+            "bank": {
+                "MOTCUA_VNPAY_TMN_CODE": self.secrets.vnpay_tmn_code,
+                "MOTCUA_VNPAY_SECRET": self.secrets.vnpay_secret,
+                "MOTCUA_VNPAY_IPN_URL": self.url("payment") + "/api/v1/callbacks/vnpay",
+            },
+            "sms": {"MOTCUA_SMS_KEY": self.secrets.sms_key, "MOTCUA_SMS_SECRET": self.secrets.sms_secret},
+        }.get(name, {})
+
+    def standin_ports(self, name: str) -> tuple[str, ...]:
+        """The options that tell a stand-in where to listen."""
+        if name == "mail":
+            return ("--port", str(self.ports["smtp"]), "--http-port", str(self.ports["mail"]))
+        return ("--port", str(self.ports[name]))
+
+
+def has_database(service: str) -> bool:
+    return (ROOT / "services" / service / "migrations").is_dir()

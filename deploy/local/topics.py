@@ -1,0 +1,37 @@
+"""Which topics there must be: the registry's channels, and for everybody who hears one a place for dead letters."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from contracts.registry import CHANNELS
+from deploy.local.places import ROOT
+
+FOR_EVER = "-1"
+
+
+@dataclass(frozen=True)
+class Topic:
+    name: str
+    partitions: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def wanted() -> list[Topic]:
+    return [*_channels(), *_dead_letters()]
+
+
+def _channels() -> Iterator[Topic]:
+    for channel in CHANNELS:
+        yield Topic(channel.name, channel.partitions, {"cleanup.policy": "compact"} if channel.compacted else {})
+
+
+def _dead_letters() -> Iterator[Topic]:
+    """One for each consumer group and channel. They keep their order and stay until an operator decided."""
+    for group in hearers():
+        for channel in CHANNELS:
+            yield Topic(f"{group}.{channel.name}.dlq", 1, {"retention.ms": FOR_EVER})
+
+
+def hearers() -> list[str]:
+    """The services that subscribe to anything; each is one consumer group."""
+    return sorted(path.parent.name for path in (ROOT / "services").glob("*/subscribers.py"))

@@ -1,0 +1,90 @@
+"""Real servers for every test that asks: started once a session, in a folder that is thrown away."""
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.local import containers, databases
+from deploy.local import infra as infrastructure
+from deploy.local.databases import Place, Role
+from deploy.local.infra import Infra
+from deploy.local.stack import Stack
+from deploy.local.trouble import Trouble
+from kit.db import Database, migrate
+
+MakeDatabase = Callable[[str], Awaitable[Database]]
+
+KINDS = {
+    "embedded": infrastructure.embedded,
+    "containers": containers.containers,
+    "external": infrastructure.external,
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    where = "where Kafka, PostgreSQL and S3 come from"
+    parser.addoption("--infra", choices=sorted(KINDS), default="embedded", help=where)
+
+
+@pytest.fixture(scope="session")
+async def infra(request: pytest.FixtureRequest) -> AsyncIterator[Infra]:
+    """Kafka with all topics, PostgreSQL, and S3 with its bucket."""
+    try:
+        async with KINDS[request.config.getoption("--infra")]() as servers:
+            yield servers
+    except Trouble as trouble:
+        pytest.exit(str(trouble), returncode=1)
+
+
+@pytest.fixture(scope="session")
+async def templates(infra: Infra) -> AsyncIterator[dict[str, Place]]:
+    """Databases that were migrated once: by service, filled as they are needed."""
+    made: dict[str, Place] = {}
+    yield made
+    for place in made.values():
+        await databases.drop(infra.postgres, place.database)
+
+
+@pytest.fixture
+async def make_database(infra: Infra, templates: dict[str, Place]) -> AsyncIterator[MakeDatabase]:
+    """`await make_database("payment")`: a new database of that service, seen as the service sees it."""
+    opened: list[tuple[Database, Place]] = []
+
+    async def make(service: str) -> Database:
+        if service not in templates:
+            templates[service] = await _template(infra, service)
+        template = templates[service]
+        place = await databases.copy(template, f"{template.database.replace('template', 'copy')}_{next(_numbers)}")
+        database = await Database.open(place.database_url)
+        opened.append((database, place))
+        return database
+
+    yield make
+    for database, place in opened:
+        await database.close()
+        await databases.drop(infra.postgres, place.database)
+
+
+async def _template(infra: Infra, service: str) -> Place:
+    run = next(_numbers)
+    owner, app = (Role(f"test_{service}_{kind}_{run}", "test") for kind in ("owner", "app"))
+    place = Place(infra.postgres, f"test_{service}_template_{run}", owner, app)
+    await databases.ensure(place)
+    await migrate(place.migration_url, service, place.database_url)
+    return place
+
+
+_numbers = itertools.count(Path(__file__).stat().st_ino % 1000 * 10_000)
+
+
+@pytest.fixture(scope="session")
+async def stack(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Every service and stand-in as a process of its own, on the session's servers."""
+    running = Stack(infra, tmp_path_factory.mktemp("stack"))
+    try:
+        await running.up()
+        yield running
+    finally:
+        await running.close()
