@@ -8,6 +8,7 @@ aggregate: whoever records an event holds the aggregate's row lock, so its ids g
 import asyncio
 import ssl
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     TopicAuthorizationFailedError,
 )
+from opentelemetry.trace import SpanKind
 from pydantic_core import from_json
 
 from contracts.envelope import Channel, Event
@@ -266,7 +268,7 @@ class Relay:
             moments = [row["created_at"] for row in rows]
             await conn.execute(MARK, min(moments), max(moments), [row["id"] for row in rows])
             sent += len(rows)
-            _count(rows)
+            _observe(rows)
             rows = following or await self._pending(conn, 0)
         return sent
 
@@ -297,9 +299,20 @@ async def _send(kafka: AIOKafkaProducer, row: Row) -> "asyncio.Future[Any]":
         return refused
 
 
-def _count(rows: list[Row]) -> None:
-    for row in rows:
-        telemetry.PUBLISHED.labels(row["channel"]).inc()
+def _observe(rows: list[Row]) -> None:
+    for channel, count in Counter(row["channel"] for row in rows).items():
+        telemetry.PUBLISHED.labels(channel).inc(count)
+    if telemetry.is_tracing():
+        for row in rows:
+            _trace(row)
+
+
+def _trace(row: Row) -> None:
+    """The time from the commit to Kafka's acknowledgement, in the trace of what caused the event."""
+    if parent := telemetry.context_of(from_json(row["headers"]).get("traceparent")):
+        began = int(row["created_at"].timestamp() * 1e9)
+        name = f"publish {row['channel']}"
+        telemetry.tracer.start_span(name, parent, SpanKind.PRODUCER, start_time=began).end()
 
 
 async def _discard(kafka: AIOKafkaProducer) -> None:

@@ -93,6 +93,11 @@ def configure(service: str, *, otlp_url: str = "", level: str = "INFO") -> None:
         trace.set_tracer_provider(provider)
 
 
+def is_tracing() -> bool:
+    """Whether anybody collects spans."""
+    return isinstance(trace.get_tracer_provider(), TracerProvider)
+
+
 def flush() -> None:
     """Hand over what is not exported yet."""
     provider = trace.get_tracer_provider()

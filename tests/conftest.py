@@ -1,7 +1,7 @@
 """Real servers for every test that asks: started once a session, in a folder that is thrown away."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from deploy.local.infra import Infra
 from deploy.local.stack import Stack
 from deploy.local.trouble import Trouble
 from kit.db import Database, migrate
+from tests.collector import Collector
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
 
@@ -80,11 +81,19 @@ _numbers = itertools.count(Path(__file__).stat().st_ino % 1000 * 10_000)
 
 
 @pytest.fixture(scope="session")
-async def stack(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """Keeps the spans that the stack's processes export."""
+    collecting = Collector()
+    yield collecting
+    collecting.close()
+
+
+@pytest.fixture(scope="session")
+async def stack(infra: Infra, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Every service and stand-in as a process of its own, on the session's servers."""
     running = Stack(infra, tmp_path_factory.mktemp("stack"))
     try:
-        await running.up()
+        await running.up(env={"MOTCUA_OTLP_URL": collector.url})
         yield running
     finally:
         await running.close()
