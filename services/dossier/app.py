@@ -1,0 +1,18 @@
+"""The dossier service."""
+
+from kit.service import service
+from services.dossier import subscribers, timers
+from services.dossier.catalogue import api as catalogue
+from services.dossier.filing import api as filing
+from services.dossier.processing import api as processing
+from services.dossier.results import api as results
+from services.dossier.settings import Settings
+
+app = service(
+    "dossier",
+    api=[catalogue.router, filing.router, processing.router, results.router],
+    inbox=subscribers.inbox,
+    timers=timers.timers,
+    settings=Settings,
+    startup=catalogue.publish_folder,
+)

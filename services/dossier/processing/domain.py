@@ -1,0 +1,526 @@
+"""The dossier on its way: its states, who may move it from one to the next, and what is then said.
+
+`TRANSITIONS` is the whole machine, as data; an act without a row in it is refused. Every act returns the new dossier
+and its events; the dossier carries the lines that the act added to its history (`unsaved`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from contracts.dossier import (
+    Component,
+    ComponentSource,
+    Deadline,
+    DeadlineMissed,
+    DeliveryMethod,
+    DossierAccepted,
+    DossierForwarded,
+    DossierSubmitted,
+    OwnerType,
+    ServiceLevel,
+    Step,
+    StepCompleted,
+    StepOutcome,
+    SubmissionChannel,
+)
+from contracts.money import FeeLine, FeeTiming
+from contracts.refusal import Refusal
+from services.dossier.catalogue.domain import Case, TimeLimit, TimeUnit, fee_lines
+from services.dossier.processing.calendar import Cutoff, WorkingCalendar
+
+
+class State(StrEnum):
+    """Where a dossier is (domain vocabulary; `STATUS` gives the national code)."""
+
+    DRAFT = "draft"
+    AWAITING_PREPAYMENT = "awaiting_prepayment"
+    SUBMITTED = "submitted"
+    SUPPLEMENT_REQUESTED_INTAKE = "supplement_requested_intake"
+    SUPPLEMENT_SUBMITTED = "supplement_submitted"
+    ACCEPTED = "accepted"
+    ASSIGNED = "assigned"
+    IN_PROCESS = "in_process"
+    CONSULTING = "consulting"
+    SUPPLEMENT_REQUESTED_PROCESSING = "supplement_requested_processing"
+    AWAITING_FINANCIAL_OBLIGATION = "awaiting_financial_obligation"
+    PENDING_APPROVAL = "pending_approval"
+    RESULT_SIGNED = "result_signed"
+    RESULT_READY = "result_ready"
+    RETURNED = "returned"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    STOPPED = "stopped"
+    CLOSED_INCOMPLETE = "closed_incomplete"
+
+
+S = State
+TERMINAL = frozenset({S.RETURNED, S.REJECTED, S.WITHDRAWN, S.STOPPED, S.CLOSED_INCOMPLETE})
+INTAKE = frozenset({S.SUBMITTED, S.SUPPLEMENT_REQUESTED_INTAKE})
+"""Not accepted yet. `SUPPLEMENT_SUBMITTED` may be either."""
+PROCESSING = frozenset(
+    {S.ACCEPTED, S.ASSIGNED, S.IN_PROCESS, S.CONSULTING, S.AWAITING_FINANCIAL_OBLIGATION, S.PENDING_APPROVAL}
+)
+ACTIVE = frozenset(State) - TERMINAL - {S.DRAFT}
+SUPPLEMENT_REQUESTED = frozenset({S.SUPPLEMENT_REQUESTED_INTAKE, S.SUPPLEMENT_REQUESTED_PROCESSING})
+UNDECIDED = ACTIVE - {S.RESULT_SIGNED, S.RESULT_READY}
+
+LABELS: Mapping[State, str] = {
+    S.DRAFT: "Chưa gửi",
+    S.AWAITING_PREPAYMENT: "Chờ thanh toán trước",
+    S.SUBMITTED: "Mới đăng ký",
+    S.SUPPLEMENT_REQUESTED_INTAKE: "Yêu cầu bổ sung (trước tiếp nhận)",
+    S.SUPPLEMENT_SUBMITTED: "Đã gửi bổ sung",
+    S.ACCEPTED: "Được tiếp nhận",
+    S.ASSIGNED: "Đang xử lý",
+    S.IN_PROCESS: "Đang xử lý",
+    S.CONSULTING: "Đang xử lý",
+    S.SUPPLEMENT_REQUESTED_PROCESSING: "Yêu cầu bổ sung (khi xử lý)",
+    S.AWAITING_FINANCIAL_OBLIGATION: "Yêu cầu thực hiện nghĩa vụ tài chính",
+    S.PENDING_APPROVAL: "Trình ký",
+    S.RESULT_SIGNED: "Đã ký số",
+    S.RESULT_READY: "Đã xử lý xong, chờ trả",
+    S.RETURNED: "Đã trả kết quả",
+    S.REJECTED: "Không được tiếp nhận / từ chối",
+    S.WITHDRAWN: "Công dân rút hồ sơ",
+    S.STOPPED: "Dừng xử lý",
+    S.CLOSED_INCOMPLETE: "Đóng hồ sơ do không bổ sung",
+}
+
+
+class Role(StrEnum):
+    """Who acts. Officers' roles are those of identity's tokens."""
+
+    OWNER = "owner"
+    """The owner, or whom they authorised."""
+    DESK = "desk"
+    SPECIALIST = "specialist"
+    DIVISION_HEAD = "division_head"
+    LEADER = "leader"
+    CLERK = "clerk"
+    SYSTEM = "system"
+    """Timers, subscribers, and online delivery."""
+
+
+R = Role
+
+
+class Act(StrEnum):
+    """What can be done to a dossier."""
+
+    START_DRAFT = "start_draft"
+    EDIT_DRAFT = "edit_draft"
+    SUBMIT = "submit"
+    SUBMIT_UNPAID = "submit_unpaid"
+    PREPAY = "prepay"
+    REGISTER_PAPER = "register_paper"
+    ACCEPT = "accept"
+    REQUEST_SUPPLEMENT = "request_supplement"
+    SUPPLEMENT = "supplement"
+    ACCEPT_AGAIN = "accept_again"
+    REJECT = "reject"
+    ASSIGN = "assign"
+    FORWARD = "forward"
+    CONSULT = "consult"
+    ANSWER_CONSULTATION = "answer_consultation"
+    PROPOSE = "propose"
+    RETURN_STEP = "return_step"
+    APPROVE = "approve"
+    SIGN = "sign"
+    ISSUE = "issue"
+    REFUSE = "refuse"
+    DELIVER = "deliver"
+    EXTEND = "extend"
+    WITHDRAW = "withdraw"
+    STOP = "stop"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of the machine. A target of None leaves the dossier in its state."""
+
+    label: str
+    """Its number in the specification."""
+    act: Act
+    sources: frozenset[State | None]
+    """None: before there is anything."""
+    target: State | None
+    roles: frozenset[Role]
+    event: str | None
+    """What is said; None for what concerns nobody else."""
+
+
+def _row(
+    label: str, act: Act, sources: set[State | None] | frozenset[State], target: State | None,
+    roles: set[Role], event: str | None,
+) -> Transition:  # fmt: skip
+    return Transition(label, act, frozenset(sources), target, frozenset(roles), event)
+
+
+TRANSITIONS: tuple[Transition, ...] = (
+    _row("D1", Act.START_DRAFT, {None}, S.DRAFT, {R.OWNER, R.DESK}, None),
+    _row("D2", Act.EDIT_DRAFT, {S.DRAFT}, S.DRAFT, {R.OWNER, R.DESK}, None),
+    _row("D3", Act.SUBMIT, {S.DRAFT}, S.SUBMITTED, {R.OWNER}, "DossierSubmitted"),
+    _row("D3'", Act.SUBMIT_UNPAID, {S.DRAFT}, S.AWAITING_PREPAYMENT, {R.OWNER}, "DossierAwaitingPayment"),
+    _row("D3''", Act.PREPAY, {S.AWAITING_PREPAYMENT}, S.SUBMITTED, {R.SYSTEM}, "DossierSubmitted"),
+    _row("D4", Act.REGISTER_PAPER, {None}, S.ACCEPTED, {R.DESK}, "DossierSubmitted"),
+    _row("D5", Act.ACCEPT, {S.SUBMITTED, S.SUPPLEMENT_SUBMITTED}, S.ACCEPTED, {R.DESK}, "DossierAccepted"),
+    _row("D6", Act.REQUEST_SUPPLEMENT, {S.SUBMITTED}, S.SUPPLEMENT_REQUESTED_INTAKE, {R.DESK}, "SupplementRequested"),
+    _row("D7", Act.SUPPLEMENT, SUPPLEMENT_REQUESTED, S.SUPPLEMENT_SUBMITTED, {R.OWNER}, "SupplementSubmitted"),
+    _row("D8", Act.ACCEPT_AGAIN, {S.SUPPLEMENT_SUBMITTED}, S.IN_PROCESS, {R.DESK}, "DossierAccepted"),
+    _row("D9", Act.REJECT, {S.SUBMITTED, S.SUPPLEMENT_SUBMITTED}, S.REJECTED, {R.DESK}, "DossierRejected"),
+    _row("D10", Act.ASSIGN, {S.ACCEPTED}, S.ASSIGNED, {R.DIVISION_HEAD, R.SPECIALIST, R.SYSTEM}, "DossierForwarded"),
+    _row("D11", Act.FORWARD, PROCESSING, None, {R.DESK, R.SPECIALIST, R.LEADER}, "DossierForwarded"),
+    _row(
+        "D12", Act.REQUEST_SUPPLEMENT, {S.ASSIGNED, S.IN_PROCESS}, S.SUPPLEMENT_REQUESTED_PROCESSING, {R.DESK},
+        "SupplementRequested",
+    ),
+    _row("D13", Act.CONSULT, {S.ASSIGNED, S.IN_PROCESS}, S.CONSULTING, {R.SPECIALIST}, "ConsultationRequested"),
+    _row(
+        "D13'", Act.ANSWER_CONSULTATION, {S.CONSULTING}, S.IN_PROCESS, {R.SPECIALIST, R.SYSTEM}, "ConsultationAnswered"
+    ),
+    _row("D14", Act.PROPOSE, {S.ASSIGNED, S.IN_PROCESS}, S.PENDING_APPROVAL, {R.SPECIALIST}, "StepCompleted"),
+    _row("D15", Act.RETURN_STEP, {S.PENDING_APPROVAL}, S.IN_PROCESS, {R.LEADER}, "StepReturned"),
+    # The law splits D16 between two people: the leader signs the content first, the clerk then numbers and seals it.
+    _row("D16a", Act.APPROVE, {S.PENDING_APPROVAL}, None, {R.LEADER}, "StepCompleted"),
+    _row("D16b", Act.SIGN, {S.PENDING_APPROVAL}, S.RESULT_SIGNED, {R.CLERK}, "ResultSigned"),
+    _row("D17", Act.ISSUE, {S.RESULT_SIGNED}, S.RESULT_READY, {R.CLERK, R.DESK}, "ResultIssued"),
+    _row("D18", Act.REFUSE, {S.PENDING_APPROVAL}, S.REJECTED, {R.LEADER}, "DossierRejected"),
+    _row("D19", Act.DELIVER, {S.RESULT_READY}, S.RETURNED, {R.DESK, R.SYSTEM}, "ResultDelivered"),
+    _row("D20", Act.EXTEND, PROCESSING, None, {R.LEADER, R.DESK}, "DeadlineExtended"),
+    _row("D21", Act.WITHDRAW, UNDECIDED, S.WITHDRAWN, {R.OWNER}, "DossierWithdrawn"),
+    _row("D22", Act.STOP, ACTIVE, S.STOPPED, {R.LEADER}, "DossierStopped"),
+    _row("D23", Act.CLOSE, SUPPLEMENT_REQUESTED, S.CLOSED_INCOMPLETE, {R.SYSTEM}, "DossierClosed"),
+)  # fmt: skip
+
+_BY_ACT = {(row.act, source): row for row in TRANSITIONS for source in row.sources}
+
+
+class PaymentState(StrEnum):
+    """Whether what the dossier costs was paid. The payment service decides; this is what we were told."""
+
+    NONE = "none"
+    REQUESTED = "requested"
+    PAID = "paid"
+    WAIVED = "waived"
+
+
+class ActNotPossible(Refusal):
+    """The dossier is in a state in which this cannot be done."""
+
+    title = "Hồ sơ đang ở trạng thái không thực hiện được việc này"
+    title_en = "The dossier is in a state in which this cannot be done"
+
+
+class NotYourRole(Refusal):
+    status = 403
+    title = "Vai trò của bạn không được thực hiện việc này"
+    title_en = "Your role may not do this"
+
+
+class NotYourUnit(Refusal):
+    """Only the unit that has the dossier may act on it."""
+
+    status = 403
+    title = "Hồ sơ đang do cơ quan khác giải quyết"
+    title_en = "Another unit has the dossier"
+
+
+class FeeUnpaid(Refusal):
+    """The result is not signed before a fee that is due at acceptance was paid."""
+
+    title = "Hồ sơ chưa nộp phí, lệ phí"
+    title_en = "The fee has not been paid"
+
+
+class SeparationOfDuties(Refusal):
+    """Whoever drafted the result does not sign it."""
+
+    status = 403
+    title = "Người dự thảo kết quả không được ký kết quả"
+    title_en = "Whoever drafted the result may not sign it"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: a person by opaque reference, or the system."""
+
+    ref: UUID | None
+    roles: frozenset[str]
+    unit: str | None = None
+
+
+SYSTEM = Actor(None, frozenset({Role.SYSTEM}))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the history ("xem quá trình xử lý")."""
+
+    act: Act
+    label: str
+    at: datetime
+    actor_ref: UUID | None
+    unit: str | None
+    from_state: State | None
+    to_state: State
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was fixed at sending and never changes."""
+
+    procedure_id: UUID
+    """The version of the procedure in our catalogue."""
+    procedure_code: str
+    procedure_version: int
+    procedure_name: str
+    case: str
+    level: ServiceLevel
+    receiving_unit: str
+    competent_unit: str
+    owner_ref: UUID
+    owner_type: OwnerType
+    owner_name: str
+    """Printed on the official forms; never in an event."""
+    submitter_ref: UUID
+    channel: SubmissionChannel
+    delivery: DeliveryMethod
+    sms_opt_in: bool
+    answers: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One dossier (hồ sơ) after sending."""
+
+    code: str
+    facts: Facts
+    state: State
+    current_unit: str
+    version: int = 0
+    """Number of its events."""
+    payment_state: PaymentState = PaymentState.NONE
+    fee_timing: FeeTiming = FeeTiming.NONE
+    fee_lines: tuple[FeeLine, ...] = ()
+    submitted_at: datetime | None = None
+    accepted_at: datetime | None = None
+    due_at: datetime | None = None
+    original_due_at: datetime | None = None
+    policy_version: str = ""
+    acceptor_ref: UUID | None = None
+    assignee_ref: UUID | None = None
+    proposer_ref: UUID | None = None
+    result_at: datetime | None = None
+    outcome: str | None = None
+    returned_at: datetime | None = None
+    unsaved: tuple[Line, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentFile:
+    """One checked file of a dossier; its bytes are at `clean/<sha256>` and never change."""
+
+    id: UUID
+    component_code: str
+    file_name: str
+    content_type: str
+    size: int
+    """Bytes."""
+    sha256: str
+    pages: int
+    source: ComponentSource
+
+
+def components_of(files: Sequence[ComponentFile]) -> tuple[Component, ...]:
+    """What the dossier holds, as others are told: codes and opaque references of the exact files."""
+    codes = dict.fromkeys((file.component_code, file.source) for file in files)
+    return tuple(
+        Component(
+            code=code,
+            document_refs=tuple(str(file.id) for file in files if file.component_code == code),
+            source=source,
+        )
+        for code, source in codes
+    )
+
+
+def permitted(state: State | None, act: Act, by: Actor) -> Transition:
+    """The row of the machine that lets `by` do this now, or the refusal."""
+    row = _BY_ACT.get((act, state))
+    if row is None:
+        raise ActNotPossible(f"Trạng thái hiện tại: {LABELS[state] if state else 'chưa có'}", state=state)
+    if not row.roles & by.roles:
+        raise NotYourRole
+    return row
+
+
+def move(dossier: Dossier, act: Act, by: Actor, now: datetime, reason: str | None = None) -> Dossier:
+    """The dossier after the act, with one more version and one more line of history."""
+    row = permitted(dossier.state, act, by)
+    if by.unit is not None and by.unit != dossier.current_unit:
+        raise NotYourUnit
+    target = row.target or dossier.state
+    line = Line(act, row.label, now, by.ref, by.unit or dossier.current_unit, dossier.state, target, reason)
+    return replace(dossier, state=target, version=dossier.version + 1, unsaved=(*dossier.unsaved, line))
+
+
+def envelope(dossier: Dossier, now: datetime) -> dict[str, Any]:
+    """What every event about the dossier says."""
+    return {"version": dossier.version, "occurred_at": now, "dossier_code": dossier.code}
+
+
+# ── reception ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def filing_fields(facts: Facts) -> dict[str, Any]:
+    """The part of a dossier that others may know from the moment it is sent."""
+    return {
+        name: getattr(facts, name)
+        for name in (
+            *("procedure_code", "procedure_version", "procedure_name", "case", "level", "receiving_unit"),
+            *("competent_unit", "owner_ref", "owner_type", "submitter_ref", "channel", "delivery", "sms_opt_in"),
+        )
+    }
+
+
+def prepaid(dossier: Dossier, components: tuple[Component, ...], now: datetime) -> tuple[Dossier, DossierSubmitted]:
+    """The fee that had to come first is paid: the dossier reaches the desk only now (D3'')."""
+    moved = move(dossier, Act.PREPAY, SYSTEM, now)
+    moved = replace(moved, payment_state=PaymentState.PAID, submitted_at=now)
+    said = DossierSubmitted(
+        **envelope(moved, now), **filing_fields(moved.facts), submitted_at=now, components=components
+    )
+    return moved, said
+
+
+def appointment(limit: TimeLimit, start: datetime, calendar: WorkingCalendar) -> datetime:
+    """When the result is due for a dossier that was complete at `start`."""
+    cutoff = limit.cutoff or Cutoff.NONE
+    match limit.unit:
+        case TimeUnit.SAME_DAY:
+            return calendar.after_working_days(start, 0, cutoff)
+        case TimeUnit.WORKING_DAY:
+            return calendar.after_working_days(start, limit.value, cutoff)
+        case TimeUnit.CALENDAR_DAY:
+            return calendar.after_calendar_days(start, limit.value, cutoff)
+        case TimeUnit.WORKING_HOUR:
+            return calendar.after_working_hours(start, limit.value)
+
+
+def accept(
+    dossier: Dossier, by: Actor, now: datetime, case: Case, calendar: WorkingCalendar
+) -> tuple[Dossier, DossierAccepted]:
+    """The desk found the dossier complete: the processing clock starts, and what is owed now is said (D5)."""
+    moved = move(dossier, Act.ACCEPT, by, now)
+    due_at = None if case.no_appointment else appointment(case.time, now, calendar)
+    lines, timing = _owed_now(dossier, case)
+    moved = replace(
+        moved, accepted_at=now, due_at=due_at, original_due_at=due_at, acceptor_ref=by.ref,
+        policy_version=calendar.version, fee_lines=lines or moved.fee_lines, fee_timing=timing,
+        payment_state=PaymentState.REQUESTED if lines else moved.payment_state,
+        current_unit=dossier.facts.competent_unit,
+    )  # fmt: skip
+    said = DossierAccepted(
+        **envelope(moved, now), accepted_at=now, appointment_at=due_at, unit=by.unit or dossier.current_unit,
+        officer_ref=_person(by), fee_lines=lines, fee_timing=timing if lines else FeeTiming.NONE,
+        mau01_ref=f"{dossier.code}/mau-01", policy_version=calendar.version,
+    )  # fmt: skip
+    return moved, said
+
+
+def _owed_now(dossier: Dossier, case: Case) -> tuple[tuple[FeeLine, ...], FeeTiming]:
+    """Fees that acceptance asks for; none when they were paid before."""
+    if case.fee.timing == FeeTiming.BEFORE_ACCEPTANCE:
+        return (), dossier.fee_timing
+    lines = fee_lines(case, dossier.facts.answers, dossier.facts.channel)
+    return lines, case.fee.timing if lines else FeeTiming.NONE
+
+
+def _person(by: Actor) -> UUID:
+    if by.ref is None:
+        raise NotYourRole
+    return by.ref
+
+
+# ── processing ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def assign(dossier: Dossier, by: Actor, now: datetime) -> tuple[Dossier, DossierForwarded]:
+    """A specialist of the unit takes the dossier (D10)."""
+    moved = replace(move(dossier, Act.ASSIGN, by, now), assignee_ref=by.ref)
+    said = DossierForwarded(
+        **envelope(moved, now), from_unit=dossier.current_unit, to_unit=moved.current_unit,
+        step=Step.SPECIALIST, assignee_ref=by.ref,
+    )  # fmt: skip
+    return moved, said
+
+
+def propose(
+    dossier: Dossier, by: Actor, now: datetime
+) -> tuple[Dossier, StepCompleted] | tuple[Dossier, DossierForwarded, StepCompleted]:
+    """The specialist lays the drafted result before the leader (D14), taking the dossier if nobody has yet (D10)."""
+    if dossier.state is State.ACCEPTED:
+        taken, forwarded = assign(dossier, by, now)
+        moved, done = _propose(taken, by, now)
+        return moved, forwarded, done
+    return _propose(dossier, by, now)
+
+
+def _propose(dossier: Dossier, by: Actor, now: datetime) -> tuple[Dossier, StepCompleted]:
+    moved = replace(move(dossier, Act.PROPOSE, by, now), proposer_ref=by.ref)
+    return moved, _step_done(moved, Step.SPECIALIST, StepOutcome.APPROVAL_PROPOSED, by, now)
+
+
+def approve(dossier: Dossier, by: Actor, now: datetime) -> tuple[Dossier, StepCompleted]:
+    """The leader, who is not the proposer, signs the content; what is due at acceptance was paid (D16, first half)."""
+    may_approve(dossier, by)
+    moved = move(dossier, Act.APPROVE, by, now)
+    return moved, _step_done(moved, Step.LEADER, StepOutcome.DONE, by, now)
+
+
+def may_approve(dossier: Dossier, by: Actor) -> None:
+    """The guards of `approve`, to be asked before the effort of signing."""
+    permitted(dossier.state, Act.APPROVE, by)
+    if by.unit != dossier.current_unit:
+        raise NotYourUnit
+    if by.ref == dossier.proposer_ref:
+        raise SeparationOfDuties
+    if dossier.fee_timing == FeeTiming.AT_ACCEPTANCE and dossier.payment_state is PaymentState.REQUESTED:
+        raise FeeUnpaid
+
+
+def _step_done(dossier: Dossier, step: Step, outcome: StepOutcome, by: Actor, now: datetime) -> StepCompleted:
+    return StepCompleted(
+        **envelope(dossier, now), step=step, unit=dossier.current_unit, officer_ref=_person(by), outcome=outcome
+    )
+
+
+# ── clocks and money, which change no state ───────────────────────────────────────────────────────────────────
+
+
+def reception_due(submitted_at: datetime, calendar: WorkingCalendar, hours: float) -> datetime:
+    """Until when the desk has to look at a dossier that came in online."""
+    return calendar.after_working_hours(submitted_at, hours)
+
+
+def miss(
+    dossier: Dossier, deadline: Deadline, due_at: datetime, now: datetime
+) -> tuple[Dossier, *tuple[DeadlineMissed, ...]]:
+    """A deadline passed. Nothing is said when the work was done meanwhile; the state never changes by it."""
+    waiting = INTAKE if deadline == Deadline.RECEPTION else PROCESSING | {State.RESULT_SIGNED}
+    if dossier.state not in waiting:
+        return (dossier,)
+    late = replace(dossier, version=dossier.version + 1)
+    said = DeadlineMissed(**envelope(late, now), deadline=deadline, due_at=due_at, unit=dossier.current_unit)
+    return late, said
+
+
+def settle(dossier: Dossier, state: PaymentState) -> Dossier:
+    """What the payment service said about the fees. Nobody else's news, so the version stays."""
+    return replace(dossier, payment_state=state)

@@ -1,0 +1,241 @@
+"""Dossiers in the database: the row, its history, its files and its clocks."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from contracts.dossier import (
+    DOSSIERS,
+    ComponentSource,
+    Deadline,
+    DeliveryMethod,
+    DossierEvent,
+    OwnerType,
+    ServiceLevel,
+    SubmissionChannel,
+)
+from contracts.money import FeeLine, FeeTiming
+from kit import outbox, timers
+from kit.db import Connection, Database
+from kit.problems import NotFound
+from services.dossier.processing.domain import ComponentFile, Dossier, Facts, PaymentState, State
+
+CREATE = """
+INSERT INTO dossier (
+    code, version, state, current_unit, payment_state, fee_timing, fee_lines, submitted_at, accepted_at, due_at,
+    original_due_at, policy_version, acceptor_ref, assignee_ref, proposer_ref, result_at, outcome, returned_at,
+    procedure_id, procedure_code, procedure_version, procedure_name, case_code, level, receiving_unit,
+    competent_unit, owner_ref, owner_type, owner_name, submitter_ref, channel, delivery, sms_opt_in, answers)
+VALUES (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
+"""
+
+
+async def create(tx: Connection, dossier: Dossier, *events: DossierEvent) -> None:
+    """A dossier that is new, and its news."""
+    facts = dossier.facts
+    await tx.execute(
+        CREATE, *_changing(dossier), facts.procedure_id, facts.procedure_code, facts.procedure_version,
+        facts.procedure_name, facts.case, facts.level, facts.receiving_unit, facts.competent_unit, facts.owner_ref,
+        facts.owner_type, facts.owner_name, facts.submitter_ref, facts.channel, facts.delivery, facts.sms_opt_in,
+        facts.answers,
+    )  # fmt: skip
+    await _record(tx, dossier, events)
+
+
+SAVE = """
+UPDATE dossier SET version = $2, state = $3, current_unit = $4, payment_state = $5, fee_timing = $6, fee_lines = $7,
+    submitted_at = $8, accepted_at = $9, due_at = $10, original_due_at = $11, policy_version = $12,
+    acceptor_ref = $13, assignee_ref = $14, proposer_ref = $15, result_at = $16, outcome = $17, returned_at = $18
+WHERE code = $1
+"""
+
+
+async def save(tx: Connection, dossier: Dossier, *events: DossierEvent) -> None:
+    """The change and its news, together or not at all. The caller holds the row's lock."""
+    await tx.execute(SAVE, *_changing(dossier))
+    await _record(tx, dossier, events)
+
+
+def _changing(dossier: Dossier) -> tuple[Any, ...]:
+    return (
+        dossier.code, dossier.version, dossier.state, dossier.current_unit, dossier.payment_state,
+        dossier.fee_timing, [line.model_dump(mode="json") for line in dossier.fee_lines], dossier.submitted_at,
+        dossier.accepted_at, dossier.due_at, dossier.original_due_at, dossier.policy_version, dossier.acceptor_ref,
+        dossier.assignee_ref, dossier.proposer_ref, dossier.result_at, dossier.outcome, dossier.returned_at,
+    )  # fmt: skip
+
+
+REMEMBER = """
+INSERT INTO history (dossier_code, act, label, at, actor_ref, unit, from_state, to_state, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+
+
+async def _record(tx: Connection, dossier: Dossier, events: Sequence[DossierEvent]) -> None:
+    lines = [
+        (dossier.code, line.act, line.label, line.at, line.actor_ref, line.unit, line.from_state, line.to_state,
+         line.reason)
+        for line in dossier.unsaved
+    ]  # fmt: skip
+    await tx.executemany(REMEMBER, lines)
+    await outbox.record(tx, DOSSIERS, *events)
+
+
+READ = "SELECT * FROM dossier WHERE code = $1"
+LOCK = "SELECT * FROM dossier WHERE code = $1 FOR UPDATE"
+
+
+async def read(db: Database | Connection, code: str) -> Dossier:
+    """The dossier as it is; NotFound when there is none."""
+    return _dossier(await db.fetchrow(READ, code))
+
+
+async def lock(tx: Connection, code: str) -> Dossier:
+    """The dossier, held until the transaction ends; NotFound when there is none."""
+    return _dossier(await tx.fetchrow(LOCK, code))
+
+
+def _dossier(row: asyncpg.Record | None) -> Dossier:
+    if row is None:
+        raise NotFound("Không có hồ sơ với mã này")
+    return Dossier(
+        code=row["code"],
+        facts=_facts(row),
+        state=State(row["state"]),
+        current_unit=row["current_unit"],
+        version=row["version"],
+        payment_state=PaymentState(row["payment_state"]),
+        fee_timing=FeeTiming(row["fee_timing"]),
+        fee_lines=tuple(FeeLine.model_validate(line) for line in row["fee_lines"]),
+        submitted_at=row["submitted_at"],
+        accepted_at=row["accepted_at"],
+        due_at=row["due_at"],
+        original_due_at=row["original_due_at"],
+        policy_version=row["policy_version"],
+        acceptor_ref=row["acceptor_ref"],
+        assignee_ref=row["assignee_ref"],
+        proposer_ref=row["proposer_ref"],
+        result_at=row["result_at"],
+        outcome=row["outcome"],
+        returned_at=row["returned_at"],
+    )
+
+
+def _facts(row: asyncpg.Record) -> Facts:
+    return Facts(
+        procedure_id=row["procedure_id"],
+        procedure_code=row["procedure_code"],
+        procedure_version=row["procedure_version"],
+        procedure_name=row["procedure_name"],
+        case=row["case_code"],
+        level=ServiceLevel(row["level"]),
+        receiving_unit=row["receiving_unit"],
+        competent_unit=row["competent_unit"],
+        owner_ref=row["owner_ref"],
+        owner_type=OwnerType(row["owner_type"]),
+        owner_name=row["owner_name"],
+        submitter_ref=row["submitter_ref"],
+        channel=SubmissionChannel(row["channel"]),
+        delivery=DeliveryMethod(row["delivery"]),
+        sms_opt_in=row["sms_opt_in"],
+        answers=row["answers"],
+    )
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+ADD_FILE = """
+INSERT INTO component_file
+    (id, dossier_code, component_code, file_name, content_type, size, sha256, pages, source, since_version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+
+
+async def add_files(tx: Connection, dossier: Dossier, files: Sequence[ComponentFile]) -> None:
+    rows = [
+        (file.id, dossier.code, file.component_code, file.file_name, file.content_type, file.size, file.sha256,
+         file.pages, file.source, dossier.version)
+        for file in files
+    ]  # fmt: skip
+    await tx.executemany(ADD_FILE, rows)
+
+
+FILES = """
+SELECT id, component_code, file_name, content_type, size, sha256, pages, source FROM component_file
+WHERE dossier_code = $1 ORDER BY component_code, id
+"""
+
+
+async def files_of(db: Database | Connection, code: str) -> list[ComponentFile]:
+    rows = [ComponentFile(*row) for row in await db.fetch(FILES, code)]
+    return [replace(file, source=ComponentSource(file.source)) for file in rows]
+
+
+# ── clocks ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+START = """
+INSERT INTO clock (dossier_code, kind, started_at, due_at, policy_version) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (dossier_code, kind) DO UPDATE
+SET started_at = excluded.started_at, due_at = excluded.due_at, policy_version = excluded.policy_version,
+    stopped_at = NULL
+"""
+
+
+async def start_clock(
+    tx: Connection, code: str, kind: Deadline, started_at: datetime, due_at: datetime, policy_version: str
+) -> None:
+    """The deadline is written down, and the timer that will notice its passing is set."""
+    await tx.execute(START, code, kind, started_at, due_at, policy_version)
+    await timers.schedule(tx, f"{kind}_deadline", code, due_at)
+
+
+STOP = "UPDATE clock SET stopped_at = $3 WHERE dossier_code = $1 AND kind = $2 AND stopped_at IS NULL"
+
+
+async def stop_clock(tx: Connection, code: str, kind: Deadline, at: datetime) -> None:
+    await tx.execute(STOP, code, kind, at)
+    await timers.cancel(tx, f"{kind}_deadline", code)
+
+
+CLOCKS = "SELECT kind, started_at, due_at, stopped_at, policy_version FROM clock WHERE dossier_code = $1 ORDER BY kind"
+
+
+async def clocks_of(db: Database, code: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in await db.fetch(CLOCKS, code)]
+
+
+HISTORY = """
+SELECT act, label, at, actor_ref, unit, from_state, to_state, reason FROM history WHERE dossier_code = $1 ORDER BY id
+"""
+
+
+async def history_of(db: Database, code: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in await db.fetch(HISTORY, code)]
+
+
+# ── queues ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+QUEUE = """
+SELECT d.code, d.procedure_name, d.state, d.submitted_at, c.due_at, d.version, d.payment_state
+FROM dossier d
+LEFT JOIN clock c ON c.dossier_code = d.code AND c.stopped_at IS NULL
+LEFT JOIN result r ON r.dossier_code = d.code
+WHERE d.current_unit = $1 AND d.state = ANY($2::text[]) AND ($3::text[] IS NULL OR r.state = ANY($3::text[]))
+  AND ($4::text IS NULL OR (coalesce(c.due_at, 'infinity'), d.code) > (
+      SELECT coalesce(min(a.due_at), 'infinity'), $4::text FROM clock a
+      WHERE a.dossier_code = $4 AND a.stopped_at IS NULL))
+ORDER BY coalesce(c.due_at, 'infinity'), d.code LIMIT $5
+"""
+
+
+async def queue(
+    db: Database, unit: str, states: Sequence[State], result_states: Sequence[str] | None, after: str | None, limit: int
+) -> list[asyncpg.Record]:
+    """What waits for somebody of the unit, the most urgent first; `after` is the last code of the page before."""
+    return await db.fetch(QUEUE, unit, list(states), result_states and list(result_states), after, limit)

@@ -1,0 +1,291 @@
+"""The result's way: proposal, leader's signature, number and seal, hand-over; and getting it.
+
+Whatever computes or talks to the object store comes first; the one transaction that changes the dossier comes last and
+checks again under the row's lock. Called again after a crash or by a doubled click, each act answers with what is.
+"""
+
+import asyncio
+import hashlib
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.dossier import Deadline, SignatureStatus
+from contracts.refusal import Refusal
+from kit.auth import Caller, Citizen, OfficerToken, officer
+from kit.clock import now
+from kit.db import Connection, Database
+from kit.files import Files, FilesDep
+from kit.http import Db, IfMatch, Later, Router, Tx, etag
+from kit.problems import NotFound, VersionConflict
+from services.dossier import typesetting
+from services.dossier.catalogue import store as catalogue
+from services.dossier.processing import domain as processing
+from services.dossier.processing import store as dossiers
+from services.dossier.processing.api import Desk, Link, Moved, actor, expect, moved, readable
+from services.dossier.processing.domain import Dossier, State
+from services.dossier.results import domain, signing, store, words
+from services.dossier.results.domain import Result, ResultState
+from services.dossier.results.signing import Check, SigningKey
+from services.dossier.settings import Settings
+from services.dossier.tenant import TenantDep
+
+log = structlog.get_logger()
+
+router = Router(prefix="/api/v1", tags=["results"])
+
+Specialist = Annotated[OfficerToken, Depends(officer("specialist"))]
+Leader = Annotated[OfficerToken, Depends(officer("leader"))]
+Clerk = Annotated[OfficerToken, Depends(officer("clerk"))]
+
+PDF = "application/pdf"
+
+
+class ResultFormMissing(Refusal):
+    """This kind of result cannot be written by the system yet."""
+
+    title = "Chưa có mẫu kết quả cho thủ tục này"
+    title_en = "There is no form for this kind of result"
+
+
+class Proposal(BaseModel):
+    """What the specialist found in the register, where it adds to or corrects what the applicant wrote."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    found: dict[str, str] = Field(default_factory=dict, max_length=50)
+
+
+class Document(BaseModel):
+    """One document of a citizen's store."""
+
+    id: UUID
+    dossier_code: str
+    result_code: str
+    name: str
+    issuer_unit: str
+    number: str
+    sha256: str
+    issued_at: datetime
+    valid_to: date | None
+
+
+class Documents(BaseModel):
+    items: list[Document]
+
+
+async def _keep(files: Files, pdf: bytes) -> str:
+    """Store the file under its SHA-256; the name. Storing it again changes nothing."""
+    digest = hashlib.sha256(pdf).hexdigest()
+    await files.put(f"clean/{digest}", pdf, PDF)
+    return digest
+
+
+# ── proposal ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.post("/dossiers/{code}/proposal")
+async def propose_result(
+    code: str, who: Specialist, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
+    response: Response, body: Proposal | None = None,
+) -> Moved:  # fmt: skip
+    """The specialist drafts the result and lays it before the leader."""
+    dossier = await dossiers.read(db, code)
+    if dossier.state is State.PENDING_APPROVAL and dossier.proposer_ref == who.ref:
+        return moved(dossier, response)
+    expect(dossier, if_match)
+    processing.propose(dossier, actor(who), now())  # refuse before the effort
+    procedure, _ = await catalogue.version(db, dossier.facts.procedure_id)
+    form = words.FORMS.get(procedure.result.code)
+    if form is None:
+        raise ResultFormMissing
+    moment = now()
+    facts = form.facts(dossier, procedure, tenant, body.found if body else {})
+    pdf = await asyncio.to_thread(typesetting.render, form.template, facts, as_of=moment, archival=True)
+    sha256 = await _keep(files, await asyncio.to_thread(signing.add_fields, pdf))
+    result = Result(code, ResultState.DRAFT, form.document_type, form.symbol, sha256, drafted_at=moment)
+    return moved(await _propose(await later.begin(), dossier, result, who), response)
+
+
+async def _propose(tx: Connection, seen: Dossier, result: Result, who: OfficerToken) -> Dossier:
+    dossier = await dossiers.lock(tx, seen.code)
+    expect(dossier, seen.version)
+    proposed, *events = processing.propose(dossier, actor(who), now())
+    await store.save(tx, result)
+    await dossiers.save(tx, proposed, *events)
+    return proposed
+
+
+# ── the leader's signature ────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.post("/dossiers/{code}/signature")
+async def sign_result(
+    code: str, who: Leader, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
+    request: Request, response: Response,
+) -> Moved:  # fmt: skip
+    """The leader signs the content of the result (PAdES)."""
+    dossier, result = await dossiers.read(db, code), await store.read(db, code)
+    if result.state is not ResultState.DRAFT and result.signer_ref == who.ref:
+        return moved(dossier, response)
+    expect(dossier, if_match)
+    processing.may_approve(dossier, actor(who))
+    keys = _keys(request.app.state.settings)
+    draft = await files.read(f"clean/{result.sha256}")
+    title = f"Lãnh đạo {words.agency(dossier, tenant)}"
+    signed = await asyncio.to_thread(signing.sign_as_leader, draft, keys.leader, title=title, at=now())
+    _demand(await asyncio.to_thread(_check, signed, keys, signing.LEADER))
+    sha256 = await _keep(files, signed)
+    return moved(await _sign(await later.begin(), dossier, result, sha256, who), response)
+
+
+async def _sign(tx: Connection, seen: Dossier, was: Result, sha256: str, who: OfficerToken) -> Dossier:
+    dossier = await dossiers.lock(tx, seen.code)
+    result = await store.read(tx, seen.code)
+    if result.state is not ResultState.DRAFT and result.signer_ref == who.ref:
+        return dossier
+    if result.sha256 != was.sha256:
+        raise VersionConflict("Bản dự thảo vừa được thay đổi, xin xem lại rồi ký", version=dossier.version)
+    approved, event = processing.approve(dossier, actor(who), now())
+    await store.save(tx, domain.sign(result, actor(who), sha256, event.occurred_at))
+    await dossiers.save(tx, approved, event)
+    return approved
+
+
+# ── number, seal, publication ─────────────────────────────────────────────────────────────────────────────────
+
+
+@router.post("/dossiers/{code}/issuance")
+async def issue_result(
+    code: str, who: Clerk, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
+    request: Request, response: Response,
+) -> Moved:  # fmt: skip
+    """The clerk numbers the result, seals it, and publishes it; online delivery follows at once."""
+    dossier, result = await dossiers.read(db, code), await store.read(db, code)
+    if result.state is ResultState.PUBLISHED:
+        return moved(dossier, response)
+    expect(dossier, if_match)
+    result = await _numbered(db, code, who)
+    keys = _keys(request.app.state.settings)
+    content = await files.read(f"clean/{result.sha256}")
+    sealed = await asyncio.to_thread(
+        signing.number_and_seal, content, keys.seal, number=result.full_number,
+        place=words.agency(dossier, tenant), at=now(),
+    )  # fmt: skip
+    _demand(await asyncio.to_thread(_check, sealed, keys, signing.LEADER, signing.SEAL))
+    sha256 = await _keep(files, sealed)
+    return moved(await _issue(await later.begin(), code, result, sha256, who), response)
+
+
+async def _numbered(db: Database, code: str, who: OfficerToken) -> Result:
+    """The result with its number, which it keeps whatever happens next: numbers have no gap."""
+    async with db.transaction() as tx:
+        dossier = await dossiers.lock(tx, code)
+        result = await store.read(tx, code)
+        domain.may_issue(dossier, result, actor(who))
+        if result.number is None:
+            moment = now()
+            year = domain.year_of(moment)
+            taken = await store.next_number(tx, dossier.current_unit, year, result.symbol)
+            result = domain.number(result, taken, moment)
+            await store.save(tx, result)
+    return result
+
+
+async def _issue(tx: Connection, code: str, was: Result, sha256: str, who: OfficerToken) -> Dossier:
+    dossier = await dossiers.lock(tx, code)
+    result = await store.read(tx, code)
+    if result.state is ResultState.PUBLISHED:
+        return dossier
+    if result.sha256 != was.sha256:
+        raise VersionConflict(version=dossier.version)
+    procedure, _ = await catalogue.version(tx, dossier.facts.procedure_id)
+    kind, moment = procedure.result, now()
+    issued, published, *events = domain.issue(dossier, result, kind, actor(who), sha256, SignatureStatus.VALID, moment)
+    await store.save(tx, published)
+    await dossiers.save(tx, issued, *events)
+    await store.keep_for_owner(tx, issued, published, kind)
+    await dossiers.stop_clock(tx, code, Deadline.PROCESSING, moment)
+    return issued
+
+
+@router.post("/dossiers/{code}/handover")
+async def hand_over(code: str, who: Desk, tx: Tx, if_match: IfMatch, response: Response) -> Moved:
+    """The desk hands over a result that carries both valid signatures."""
+    dossier = await dossiers.lock(tx, code)
+    if dossier.state is State.RETURNED:
+        return moved(dossier, response)
+    expect(dossier, if_match)
+    delivered, event = domain.deliver(dossier, await store.read(tx, code), actor(who), now())
+    await dossiers.save(tx, delivered, event)
+    return moved(delivered, response)
+
+
+# ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Keys:
+    """The signing keys of this installation and the roots that vouch for them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.leader = _key(settings.leader_p12, settings.p12_password)
+        self.seal = _key(settings.seal_p12, settings.p12_password)
+        self.roots = signing.trust_roots(settings.trust_roots, self.leader, self.seal)
+
+
+def _key(path: Path | None, password: str) -> SigningKey:
+    if path is None:
+        raise signing.KeyUnusable("Chưa cấu hình khóa ký số")
+    return SigningKey(path, password)
+
+
+@cache
+def _keys(settings: Settings) -> Keys:
+    return Keys(settings)
+
+
+def _check(pdf: bytes, keys: Keys, *expected: str) -> Check:
+    return asyncio.run(signing.check(pdf, keys.roots, *expected))
+
+
+def _demand(check: Check) -> None:
+    """No file leaves with a signature that would not pass a check."""
+    if not check.valid:
+        log.error("result.signature_invalid", error=check.why)
+        raise domain.ResultSignatureMissing
+
+
+# ── getting it ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/dossiers/{code}/result")
+async def get_result(code: str, caller: Caller, db: Db, files: FilesDep, response: Response) -> Link:
+    """The published result; officers of the unit see it from the draft on."""
+    dossier = await readable(db, code, caller)
+    result = await store.read(db, code)
+    if result.state is not ResultState.PUBLISHED and not isinstance(caller, OfficerToken):
+        raise domain.ResultNotReady
+    etag(response, dossier.version)
+    return Link(url=files.presign_download(f"clean/{result.sha256}", file_name=f"ket-qua-{code}.pdf"))
+
+
+@router.get("/documents")
+async def list_documents(citizen: Citizen, db: Db) -> Documents:
+    """The citizen's document store (kho quản lý dữ liệu điện tử), newest first."""
+    return Documents(items=[Document(**row) for row in await store.documents_of(db, citizen.ref)])
+
+
+@router.get("/documents/{document_id}")
+async def get_document(document_id: UUID, citizen: Citizen, db: Db, files: FilesDep) -> Link:
+    """The file of one document of the store."""
+    for row in await store.documents_of(db, citizen.ref):
+        if row["id"] == document_id:
+            name = f"{row['dossier_code']}.pdf"
+            return Link(url=files.presign_download(f"clean/{row['sha256']}", file_name=name))
+    raise NotFound("Kho không có tài liệu này")

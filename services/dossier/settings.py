@@ -1,0 +1,20 @@
+"""What the dossier service may be told besides the common settings."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from kit import settings
+
+
+class Settings(settings.Settings):
+    """Keys are read at the first signature; a service that never signs needs none."""
+
+    leader_p12: Path | None = None
+    """PKCS#12 file with the leader's signing key."""
+    seal_p12: Path | None = None
+    """PKCS#12 file with the agency's seal."""
+    p12_password: str = Field(default="", repr=False)
+    trust_roots: Path | None = None
+    """Root certificates (PEM or DER, a file or a folder) that signatures are checked against; without it, the
+    self-signed roots that came with the two keys."""

@@ -1,0 +1,48 @@
+"""Kafka in: what the payment service says about the fees of our dossiers."""
+
+import structlog
+
+from contracts.payment import PAYMENTS, FeePaid, FeeRefunded, FeeRequested, FeeWaived, PaymentEvent, ReceiptIssued
+from kit.db import Connection
+from kit.inbox import Inbox
+from kit.problems import NotFound
+from kit.settings import load
+from services.dossier import tenant
+from services.dossier.processing import domain, store
+from services.dossier.processing.domain import Dossier, PaymentState, State
+from services.dossier.settings import Settings
+from services.dossier.timers import start_reception
+
+log = structlog.get_logger()
+
+inbox = Inbox("dossier")
+
+
+@inbox.hears(PAYMENTS)
+async def on_payment(tx: Connection, event: PaymentEvent) -> None:
+    """A settled fee lets the result be signed; one that had to come first brings the dossier to the desk."""
+    match event:
+        case FeePaid(outstanding=0) | FeeWaived():
+            await _settled(tx, event)
+        case FeePaid() | FeeRequested() | FeeRefunded() | ReceiptIssued():
+            return
+
+
+async def _settled(tx: Connection, event: FeePaid | FeeWaived) -> None:
+    try:
+        dossier = await store.lock(tx, event.dossier_code)
+    except NotFound:
+        log.error("payment.dossier_unknown", code=event.dossier_code)
+        return
+    if dossier.state is State.AWAITING_PREPAYMENT:
+        await _reach_desk(tx, dossier, event)
+    else:
+        state = PaymentState.PAID if isinstance(event, FeePaid) else PaymentState.WAIVED
+        await store.save(tx, domain.settle(dossier, state))
+
+
+async def _reach_desk(tx: Connection, dossier: Dossier, event: FeePaid | FeeWaived) -> None:
+    components = domain.components_of(await store.files_of(tx, dossier.code))
+    moved, said = domain.prepaid(dossier, components, event.occurred_at)
+    await store.save(tx, moved, said)
+    await start_reception(tx, moved, tenant.load(load(Settings).tenant))
