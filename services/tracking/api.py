@@ -127,11 +127,22 @@ class HistoryEntry(BaseModel):
     detail: dict[str, Any]
 
 
+class Message(BaseModel):
+    """One message about the dossier: which way it went, never what it said."""
+
+    template: str
+    channel: str
+    reason: str | None
+    """Why it was given up; null when it arrived."""
+    at: AwareDatetime
+
+
 class Detailed(Followed):
     """A dossier as its owner sees it, with all that happened to it."""
 
     completion: Completion
     history: list[HistoryEntry]
+    messages: list[Message]
     updated_at: AwareDatetime | None
 
 
@@ -245,7 +256,7 @@ async def my_dossier(code: str, citizen: Citizen, response: Response, db: Db, at
     if not own(row):
         raise DossierNotFound(updated_at=_text(row["updated_at"]))
     etag(response, row["version"])
-    return _detailed(row, await store.history(db, row["code"]))
+    return _detailed(row, await store.history(db, row["code"]), await store.messages_about(db, row["code"]))
 
 
 # ── rows → answers ─────────────────────────────────────────────────────────────────────────────────
@@ -299,11 +310,12 @@ def _fee(row: asyncpg.Record) -> Fee | None:
     return Fee(state=row["fee_state"], label=label, amount=row["fee_amount"], due_at=row["fee_due_at"])
 
 
-def _detailed(row: asyncpg.Record, history: list[asyncpg.Record]) -> Detailed:
+def _detailed(row: asyncpg.Record, history: list[asyncpg.Record], messages: list[asyncpg.Record]) -> Detailed:
     return Detailed(
         **_followed(row).model_dump(),
         completion=_completion(row),
         history=[HistoryEntry(label=domain.LABELS.get(told["type"], told["type"]), **dict(told)) for told in history],
+        messages=[Message(**dict(message)) for message in messages],
         updated_at=row["updated_at"],
     )
 

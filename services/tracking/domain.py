@@ -37,6 +37,7 @@ from contracts.dossier import (
     SupplementRequested,
     SupplementSubmitted,
 )
+from contracts.notification import MessageEvent, NotificationFailed
 from contracts.payment import FeePaid, FeeRefunded, FeeRequested, FeeWaived, PaymentEvent, ReceiptIssued
 
 STATUSES = {
@@ -308,6 +309,33 @@ def entry(event: DossierEvent | PaymentEvent) -> Entry:
         unit=getattr(event, unit) if unit else None,
         detail=event.model_dump(mode="json", include=set(shown), exclude_none=True) if shown else {},
     )
+
+
+# ── messages ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one message about a dossier."""
+
+    message_id: UUID
+    code: str
+    template: str
+    channel: str
+    reason: str | None
+    """Why it was given up; None when it arrived."""
+    at: datetime
+
+
+def told(events: Iterable[MessageEvent]) -> list[Told]:
+    """The last word about each message that is about a dossier."""
+    last = {event.message_id: event for event in events if event.dossier_code}
+    return [_told(event, event.dossier_code or "") for event in last.values()]
+
+
+def _told(event: MessageEvent, code: str) -> Told:
+    reason = event.reason.value if isinstance(event, NotificationFailed) else None
+    return Told(event.message_id, code, event.template, event.channel.value, reason, event.occurred_at)
 
 
 # ── who may see what ───────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from kit.db import Connection, Database
-from services.tracking.domain import Change, Entry
+from services.tracking.domain import Change, Entry, Told
 
 # ── the projection: sets, not rows ─────────────────────────────────────────────────────────────────
 # A version that is not newer changes nothing, so hearing anything again, in any batch, changes nothing.
@@ -121,6 +121,26 @@ async def forget_account(tx: Connection, ref: UUID) -> None:
     await tx.execute(FORGET_ACCOUNT, ref)
 
 
+KEEP_MESSAGES = """
+INSERT INTO message_view (message_id, code, template, channel, reason, at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+ON CONFLICT (message_id) DO UPDATE SET reason = excluded.reason, at = excluded.at WHERE message_view.at < excluded.at
+"""
+
+
+async def keep_messages(tx: Connection, told: Sequence[Told]) -> None:
+    """The latest word about each message holds; `told` names each message once."""
+    await tx.execute(
+        KEEP_MESSAGES,
+        [t.message_id for t in told],
+        [t.code for t in told],
+        [t.template for t in told],
+        [t.channel for t in told],
+        [t.reason for t in told],
+        [t.at for t in told],
+    )
+
+
 HEARD = """
 INSERT INTO freshness AS known (slot, heard_at) VALUES (pg_backend_pid() % 8, now())
 ON CONFLICT (slot) DO UPDATE SET heard_at = greatest(known.heard_at, excluded.heard_at)
@@ -158,6 +178,13 @@ HISTORY = "SELECT type, at, unit, detail FROM history WHERE code = $1 ORDER BY a
 async def history(db: Database, code: str) -> list[asyncpg.Record]:
     """All that happened, oldest first; facts of the same moment in the order of their source."""
     return await db.fetch(HISTORY, code)
+
+
+MESSAGES_ABOUT = "SELECT template, channel, reason, at FROM message_view WHERE code = $1 ORDER BY at, message_id"
+
+
+async def messages_about(db: Database, code: str) -> list[asyncpg.Record]:
+    return await db.fetch(MESSAGES_ABOUT, code)
 
 
 COUNT_FOLDERS = """

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from contracts.dossier import DOSSIERS, DossierEvent
 from contracts.identity import ACCOUNTS, AccountEvent, AccountStandardised
+from contracts.notification import MESSAGES, MessageEvent
 from contracts.payment import PAYMENTS, PaymentEvent
 from kit.db import Connection
 from kit.inbox import Inbox
@@ -27,6 +28,12 @@ async def on_payments(tx: Connection, events: Sequence[PaymentEvent]) -> None:
     await store.project_payments(tx, changes)
     await store.keep_history(tx, PAYMENTS.owner, [domain.entry(event) for event in events])
     await store.heard(tx)
+
+
+@inbox.hears(MESSAGES, batch=True)
+async def on_messages(tx: Connection, events: Sequence[MessageEvent]) -> None:
+    """A message that was given up never holds a dossier up, but its owner can see it."""
+    await store.keep_messages(tx, domain.told(events))
 
 
 @inbox.hears(ACCOUNTS)

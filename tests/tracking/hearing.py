@@ -7,8 +7,8 @@ from contracts.envelope import Channel, Event
 from contracts.registry import CHANNELS
 from kit import ids
 from kit.db import Database
-from kit.inbox import Record
-from services.tracking.subscribers import inbox
+from kit.inbox import Inbox, Record
+from services.tracking.subscribers import inbox as tracking
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def tombstone(channel: Channel, key: str) -> Heard:
     return Heard(channel.name, key.encode(), None, [])
 
 
-async def hear(db: Database, *heard: Event | Heard) -> None:
+async def hear(db: Database, *heard: Event | Heard, inbox: Inbox = tracking) -> None:
     """One batch, as one poll of Kafka gives it. Nothing in these stories may be poison."""
     await inbox.consume(db, [one if isinstance(one, Heard) else record(one) for one in heard], _nothing_is_poison)
 

@@ -33,6 +33,7 @@ from contracts.dossier import (
 )
 from contracts.identity import AccountStandardised, VerificationSource
 from contracts.money import FeeKind, FeeLine, FeeTiming
+from contracts.notification import FailureReason, MessageChannel, NotificationFailed, NotificationSent
 from contracts.payment import FeePaid, FeeRequested, PaymentEvent, PaymentMethod, ReceiptIssued
 
 CODE = "H99.02.01-261122-0001"
@@ -242,3 +243,16 @@ def dossier_events(code: str = CODE, owner: UUID = OWNER) -> list[DossierEvent]:
 def payment_events(code: str = CODE) -> list[PaymentEvent]:
     """Scenario 1 as the payment service tells it."""
     return [requested(1, code), paid(2, code), receipt(3, code)]
+
+
+def message(message_id: UUID, channel: MessageChannel) -> dict[str, Any]:
+    about = {"version": 1, "occurred_at": START, "message_id": message_id, "dossier_code": CODE, "recipient_ref": OWNER}
+    return {**about, "channel": channel, "template": "dossier_submitted", "template_version": 1}
+
+
+def told(message_id: UUID) -> NotificationSent:
+    return NotificationSent(**message(message_id, MessageChannel.EMAIL))
+
+
+def given_up(message_id: UUID) -> NotificationFailed:
+    return NotificationFailed(**message(message_id, MessageChannel.SMS), reason=FailureReason.NO_ADDRESS)

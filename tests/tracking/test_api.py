@@ -32,7 +32,7 @@ def configure(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     api.limiter.cache_clear()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def db(make_database: MakeDatabase) -> Database:
     database = await make_database("tracking")
     await hear(database, story.standardised(), *story.dossier_events()[:2], *story.payment_events())

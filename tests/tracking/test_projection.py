@@ -19,19 +19,13 @@ from tests.tracking.hearing import hear, tombstone
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
 
-FORGET = "TRUNCATE dossier_view, history, account_view, freshness"
-FORGET_POSITIONS = "TRUNCATE inbox_position, inbox_parked"
-
-
-@pytest.fixture(scope="module")
-async def database(make_database: MakeDatabase) -> Database:
-    return await make_database("tracking")
+FORGET = "DELETE FROM dossier_view; DELETE FROM history; DELETE FROM account_view; DELETE FROM freshness"
+FORGET_POSITIONS = "DELETE FROM inbox_position; DELETE FROM inbox_parked"
 
 
 @pytest.fixture
-async def db(database: Database) -> Database:
-    await start_over(database)
-    return database
+async def db(make_database: MakeDatabase) -> Database:
+    return await make_database("tracking")
 
 
 async def start_over(db: Database) -> None:
@@ -108,6 +102,12 @@ async def test_an_account_that_is_closed_or_erased_is_recognised_no_more(db: Dat
     assert (await answer(db))["masked_name"] is None
 
 
+async def test_the_owner_can_see_that_a_message_was_given_up(db: Database) -> None:
+    await hear(db, story.submitted(), story.told(UUID(int=700)), story.given_up(UUID(int=701)))
+    messages = await store.messages_about(db, story.CODE)
+    assert [(message["channel"], message["reason"]) for message in messages] == [("email", None), ("sms", "no_address")]
+
+
 async def test_the_projection_says_when_it_last_heard_something(db: Database) -> None:
     assert await store.updated_at(db) is None
     await hear(db, story.submitted())
@@ -156,19 +156,19 @@ def interleaved(chance: random.Random) -> list[Event]:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chance=st.randoms(use_true_random=False), batch=st.integers(1, 40), forgetful=st.booleans())
 async def test_duplicates_order_and_batches_do_not_matter(
-    database: Database, chance: random.Random, batch: int, forgetful: bool
+    db: Database, chance: random.Random, batch: int, forgetful: bool
 ) -> None:
-    await start_over(database)
+    await start_over(db)
     for queue in told_by_three_owners():
-        await hear(database, *queue)
-    expected = [await answer(database, code) for code in CODES]
+        await hear(db, *queue)
+    expected = [await answer(db, code) for code in CODES]
 
-    await start_over(database)
+    await start_over(db)
     events = interleaved(chance)
     for first in range(0, len(events), batch):
-        await hear(database, *events[first : first + batch])
+        await hear(db, *events[first : first + batch])
     if forgetful:  # the inbox lost its memory: the versions in the projection itself still hold
-        await database.execute(FORGET_POSITIONS)
+        await db.execute(FORGET_POSITIONS)
         for queue in told_by_three_owners():
-            await hear(database, *queue)
-    assert [await answer(database, code) for code in CODES] == expected
+            await hear(db, *queue)
+    assert [await answer(db, code) for code in CODES] == expected

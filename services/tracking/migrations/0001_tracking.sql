@@ -73,6 +73,17 @@ CREATE TABLE history (
     PRIMARY KEY (code, source, version)
 );
 
+-- What became of the messages about a dossier: which way, which text, never what it said or where it went.
+CREATE TABLE message_view (
+    message_id uuid PRIMARY KEY,
+    code       text        NOT NULL,
+    template   text        NOT NULL,
+    channel    text        NOT NULL,
+    reason     text,       -- why it was given up; null when it arrived
+    at         timestamptz NOT NULL
+);
+CREATE INDEX message_view_of_dossier ON message_view (code, at);
+
 -- Who may prove to be somebody by an identity number: the mask to show and the digest to compare, nothing to read.
 CREATE TABLE account_view (
     account_ref     uuid PRIMARY KEY,

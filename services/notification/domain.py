@@ -1,0 +1,279 @@
+"""Who is told what, when, and over which channels (the notification catalogue), as one table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID, uuid5
+
+from contracts.dossier import (
+    DeliveryMethod,
+    DossierAccepted,
+    DossierEvent,
+    DossierSubmitted,
+    Filing,
+    ResultDelivered,
+    ResultIssued,
+)
+from contracts.notification import (
+    FailureReason,
+    MessageChannel,
+    MessageEvent,
+    NotificationFailed,
+    NotificationSent,
+)
+from contracts.payment import FeeRequested, PaymentEvent, ReceiptIssued
+
+LOCAL = timezone(timedelta(hours=7))
+"""Asia/Ho_Chi_Minh, which has no summer time."""
+
+NAMESPACE = UUID("5f6d1d0a-5f0e-5a4c-9b5e-7d0f6d6f7463")
+
+
+class ByText(StrEnum):
+    """When a text message goes out."""
+
+    NEVER = "never"
+    ONCE = "once"
+    """To everybody: the message with the dossier's code."""
+    OPT_IN = "opt_in"
+    """To those who asked for text messages with this dossier."""
+
+
+class State(StrEnum):
+    """What became of a message: `queued` goes to `sent` or to `failed`, and stays there."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondence:
+    """What is known of a dossier when there is news about it."""
+
+    dossier_code: str
+    recipient_ref: UUID
+    """Whoever sent the dossier: its owner, or the person they authorised."""
+    sms_opt_in: bool
+    procedure_name: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Province:
+    """The words that are the same in every message."""
+
+    host: str
+    """Name of the portal, as printed in text messages."""
+    portal: str
+    """Its address for links, without a slash at the end."""
+    unit_names: Mapping[str, str]
+    result_places: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one recipient over one channel; its id is the same however often its cause is heard."""
+
+    id: UUID
+    dossier_code: str
+    event: str
+    version: int
+    template: str
+    recipient_ref: UUID
+    channel: MessageChannel
+    words: Mapping[str, str]
+    happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The text of a message for people who read pages or mail."""
+
+    subject: str
+    body: str
+
+
+Words = Callable[[Any, Correspondence, Province], dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one kind of event is told. The portal's inbox always has it."""
+
+    template: str
+    email: bool
+    sms: ByText
+    words: Words
+
+    @property
+    def channels(self) -> dict[str, str]:
+        """The rule as templates declare it."""
+        return {"in_app": "always", "email": "always" if self.email else "never", "sms": self.sms.value}
+
+
+# ── the words ──
+
+
+def clock(moment: datetime) -> str:
+    """`15:04 22/11/2026`."""
+    return moment.astimezone(LOCAL).strftime("%H:%M %d/%m/%Y")
+
+
+def day(moment: datetime) -> str:
+    """`22/11/2026`."""
+    return moment.astimezone(LOCAL).strftime("%d/%m/%Y")
+
+
+def dong(amount: int) -> str:
+    """`16.000`, without the unit."""
+    return f"{amount:,}".replace(",", ".")
+
+
+def _about(about: Correspondence, province: Province) -> dict[str, str]:
+    unit_name = province.unit_names.get(about.unit, about.unit)
+    return {"code": about.dossier_code, "procedure_name": about.procedure_name, "unit_name": unit_name}
+
+
+def _look_up(about: Correspondence, province: Province) -> str:
+    return f"{province.portal}/tra-cuu?ma={quote(about.dossier_code)}"
+
+
+def _submitted(event: DossierSubmitted, about: Correspondence, province: Province) -> dict[str, str]:
+    return {"time": clock(event.submitted_at), "host": province.host, "lookup_url": _look_up(about, province)}
+
+
+def _accepted(event: DossierAccepted, about: Correspondence, province: Province) -> dict[str, str]:
+    due = clock(event.appointment_at) if event.appointment_at else "theo thông báo của cơ quan giải quyết"
+    return {"date": day(event.accepted_at), "due": due, "lookup_url": _look_up(about, province)}
+
+
+def _fee_requested(event: FeeRequested, about: Correspondence, province: Province) -> dict[str, str]:
+    payment_url = f"{province.portal}/thanh-toan?ma={quote(about.dossier_code)}"
+    return {"amount": dong(event.amount), "payment_url": payment_url}
+
+
+def _receipt(event: ReceiptIssued, about: Correspondence, province: Province) -> dict[str, str]:
+    return {"amount": dong(event.amount), "receipt": event.receipt_no, "date": day(event.issued_at)}
+
+
+def _issued(event: ResultIssued, about: Correspondence, province: Province) -> dict[str, str]:
+    result_url = f"{province.portal}/ho-so-cua-toi/{quote(about.dossier_code)}"
+    return {"place": _place(event.delivery, about.unit, province), "result_url": result_url}
+
+
+def _place(delivery: DeliveryMethod, unit: str, province: Province) -> str:
+    match delivery:
+        case DeliveryMethod.ONLINE:
+            return "Cổng dịch vụ công, mục Kho quản lý dữ liệu điện tử"
+        case DeliveryMethod.POST:
+            return "địa chỉ đã đăng ký, qua bưu chính"
+        case _:
+            return province.result_places.get(unit) or province.unit_names.get(unit, unit)
+
+
+def _delivered(event: ResultDelivered, about: Correspondence, province: Province) -> dict[str, str]:
+    return {"date": day(event.at)}
+
+
+# ── the table ──
+
+RULES: Mapping[type, Rule] = {
+    DossierSubmitted: Rule("dossier_submitted", email=True, sms=ByText.ONCE, words=_submitted),
+    DossierAccepted: Rule("dossier_accepted", email=True, sms=ByText.OPT_IN, words=_accepted),
+    FeeRequested: Rule("fee_requested", email=True, sms=ByText.OPT_IN, words=_fee_requested),
+    # A payment is told with the number of its receipt, which the payment service gives in the same moment.
+    ReceiptIssued: Rule("fee_paid", email=True, sms=ByText.NEVER, words=_receipt),
+    ResultIssued: Rule("result_ready", email=True, sms=ByText.OPT_IN, words=_issued),
+    ResultDelivered: Rule("result_returned", email=False, sms=ByText.OPT_IN, words=_delivered),
+}
+
+
+def correspondence(event: Filing) -> Correspondence:
+    """What sending a dossier tells about whom to tell its news."""
+    return Correspondence(
+        dossier_code=event.dossier_code,
+        recipient_ref=event.submitter_ref,
+        sms_opt_in=event.sms_opt_in,
+        procedure_name=event.procedure_name,
+        unit=event.receiving_unit,
+    )
+
+
+def messages(event: DossierEvent | PaymentEvent, about: Correspondence, province: Province) -> tuple[Message, ...]:
+    """What the event makes us say, over every channel it goes; nothing for an event that nobody is told of."""
+    rule = RULES.get(type(event))
+    if rule is None:
+        return ()
+    words = {**_about(about, province), **rule.words(event, about, province)}
+    return tuple(_message(event, rule, about, words, channel) for channel in _channels(rule, about))
+
+
+def _channels(rule: Rule, about: Correspondence) -> tuple[MessageChannel, ...]:
+    by_text = rule.sms is ByText.ONCE or (rule.sms is ByText.OPT_IN and about.sms_opt_in)
+    return (
+        MessageChannel.IN_APP,
+        *([MessageChannel.EMAIL] if rule.email else []),
+        *([MessageChannel.SMS] if by_text else []),
+    )
+
+
+def _message(
+    event: DossierEvent | PaymentEvent,
+    rule: Rule,
+    about: Correspondence,
+    words: Mapping[str, str],
+    channel: MessageChannel,
+) -> Message:
+    name, recipient = type(event).__name__, about.recipient_ref
+    cause = f"{event.dossier_code} {name} {event.version} {rule.template} {recipient} {channel}"
+    return Message(
+        id=uuid5(NAMESPACE, cause),
+        dossier_code=event.dossier_code,
+        event=name,
+        version=event.version,
+        template=rule.template,
+        recipient_ref=recipient,
+        channel=channel,
+        words=words,
+        happened_at=event.occurred_at,
+    )
+
+
+# ── what became of it ──
+
+
+def sent(message: Message, template_version: int, attempts: int, now: datetime) -> MessageEvent:
+    """The provider took it, or it is in the portal's inbox."""
+    return NotificationSent(
+        version=1,
+        occurred_at=now,
+        message_id=message.id,
+        dossier_code=message.dossier_code,
+        recipient_ref=message.recipient_ref,
+        channel=message.channel,
+        template=message.template,
+        template_version=template_version,
+        attempts=attempts,
+    )
+
+
+def failed(
+    message: Message, template_version: int, attempts: int, reason: FailureReason, now: datetime
+) -> MessageEvent:
+    """It was given up; the dossier goes on."""
+    return NotificationFailed(
+        version=1,
+        occurred_at=now,
+        message_id=message.id,
+        dossier_code=message.dossier_code,
+        recipient_ref=message.recipient_ref,
+        channel=message.channel,
+        template=message.template,
+        template_version=template_version,
+        attempts=attempts,
+        reason=reason,
+    )

@@ -1,0 +1,20 @@
+"""What notification may be told beyond what every service is told."""
+
+from pydantic import Field
+
+from kit.settings import Settings as Common
+
+
+class Settings(Common):
+    gateway_url: str = ""
+    """The portal as browsers see it, for links; `https://<portal host>` when empty."""
+    smtp_url: str = ""
+    """`smtp://[user:password@]host:port`, or `smtps://` for TLS from the first byte."""
+    mail_from: str = ""
+    """Sender of e-mail; `khong-tra-loi@<portal host>` when empty."""
+    sms_url: str = ""
+    """The provider's address for sending, eSMS's JSON protocol."""
+    sms_key: str = ""
+    sms_secret: str = Field(default="", repr=False)
+    sms_brandname: str = "DVC An Binh"
+    """The sender that phones show; registered with the provider."""

@@ -1,0 +1,148 @@
+"""Every SQL statement of notification."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from contracts.notification import MESSAGES, MessageChannel, MessageEvent
+from kit import outbox
+from kit.db import Connection, Database
+from services.notification.domain import Correspondence, Letter, Message, State
+
+# ── whom to tell ──
+
+LOCK = """
+INSERT INTO correspondence AS known (dossier_code) VALUES ($1)
+ON CONFLICT (dossier_code) DO UPDATE SET dossier_code = known.dossier_code
+RETURNING dossier_code, recipient_ref, sms_opt_in, procedure_name, unit
+"""
+
+
+async def lock(tx: Connection, dossier_code: str) -> Correspondence | None:
+    """Whom to tell news of this dossier; None while that is not known. Others wait, so no news slips in between."""
+    row = await tx.fetchrow(LOCK, dossier_code)
+    return Correspondence(**row) if row and row["recipient_ref"] else None
+
+
+REMEMBER = """
+INSERT INTO correspondence (dossier_code, recipient_ref, sms_opt_in, procedure_name, unit) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (dossier_code) DO UPDATE
+SET recipient_ref = excluded.recipient_ref, sms_opt_in = excluded.sms_opt_in,
+    procedure_name = excluded.procedure_name, unit = excluded.unit
+"""
+
+
+async def remember(tx: Connection, about: Correspondence) -> None:
+    await tx.execute(
+        REMEMBER, about.dossier_code, about.recipient_ref, about.sms_opt_in, about.procedure_name, about.unit
+    )
+
+
+KEEP_EARLY = """
+INSERT INTO early_news (dossier_code, event, version, body) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+"""
+
+
+async def keep_early(tx: Connection, dossier_code: str, event: str, version: int, body: dict[str, Any]) -> None:
+    """Keep news of a dossier until it is known whom to tell."""
+    await tx.execute(KEEP_EARLY, dossier_code, event, version, body)
+
+
+TAKE_EARLY = """
+WITH taken AS (DELETE FROM early_news WHERE dossier_code = $1 RETURNING event, version, body)
+SELECT event, body FROM taken ORDER BY version
+"""
+
+
+async def take_early(tx: Connection, dossier_code: str) -> list[asyncpg.Record]:
+    """The news that waited, oldest first; it waits no more."""
+    return await tx.fetch(TAKE_EARLY, dossier_code)
+
+
+# ── messages ──
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message with what became of it so far."""
+
+    message: Message
+    template_version: int
+    state: State
+
+
+QUEUE = """
+INSERT INTO message
+    (id, dossier_code, event, version, template, template_version, recipient_ref, channel, words, happened_at,
+     subject, body)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def queue(tx: Connection, message: Message, template_version: int, letter: Letter | None) -> bool:
+    """Keep the message (with its text, for the portal's inbox); False if the same one was kept before."""
+    done = await tx.execute(
+        QUEUE,
+        message.id,
+        message.dossier_code,
+        message.event,
+        message.version,
+        message.template,
+        template_version,
+        message.recipient_ref,
+        message.channel.value,
+        dict(message.words),
+        message.happened_at,
+        letter.subject if letter else None,
+        letter.body if letter else None,
+    )
+    return done.endswith(" 1")
+
+
+FIND = """
+SELECT id, dossier_code, event, version, template, recipient_ref, channel, words, happened_at, template_version, state
+FROM message WHERE id = $1
+"""
+
+
+async def find(db: Database, message_id: UUID) -> Stored | None:
+    row = await db.fetchrow(FIND, message_id)
+    if row is None:
+        return None
+    fields = dict(row)
+    version, state = fields.pop("template_version"), State(fields.pop("state"))
+    return Stored(Message(**{**fields, "channel": MessageChannel(fields["channel"])}), version, state)
+
+
+SETTLE = """
+UPDATE message SET state = $2, attempts = $3, reason = $4, settled_at = $5, template_version = $6
+WHERE id = $1 AND state = 'queued'
+"""
+
+
+async def settle(tx: Connection, event: MessageEvent, state: State, reason: str | None = None) -> None:
+    """Note what became of the message, and say so; whoever comes second changes and says nothing."""
+    done = await tx.execute(
+        SETTLE, event.message_id, state.value, event.attempts, reason, event.occurred_at, event.template_version
+    )
+    if done.endswith(" 1"):
+        await outbox.record(tx, MESSAGES, event)
+
+
+INBOX = """
+SELECT id, dossier_code, subject, body, happened_at FROM message
+WHERE recipient_ref = $1 AND channel = 'in_app' AND (happened_at, id) < ($2, $3)
+ORDER BY happened_at DESC, id DESC LIMIT $4
+"""
+
+
+async def inbox_of(
+    db: Database, recipient: UUID, before: tuple[datetime, UUID], limit: int
+) -> Sequence[asyncpg.Record]:
+    """What somebody was told in the portal, newest first, after the message named by `before`."""
+    return await db.fetch(INBOX, recipient, *before, limit)

@@ -1,0 +1,91 @@
+"""The texts of the tenant's templates: sandboxed, versioned, and without diacritics where a phone needs it."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import StrictUndefined, Template
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from kit.settings import load
+from services.notification.domain import RULES, Letter, Province
+from services.notification.settings import Settings
+
+SEGMENT = 160
+"""Characters of one text message in the GSM-7 alphabet."""
+GSM7 = frozenset(
+    "@£$¥\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_PLAIN = str.maketrans({"đ": "d", "Đ": "D", "–": "-", "—": "-", "“": '"', "”": '"', "‘": "'", "’": "'", "…": "..."})
+
+_jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+
+
+class TemplateRefused(Exception):
+    """A template of the tenant is not what the rules need; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One template as the tenant wrote it."""
+
+    key: str
+    version: int
+    subject: Template
+    body: Template
+    sms: Template
+
+
+@cache
+def texts() -> Mapping[str, Text]:
+    """The tenant's templates by key; TemplateRefused if one is missing or does not fit its rule."""
+    folder = Path(load(Settings).tenant, "templates")
+    return {rule.template: _read(folder / f"{rule.template}.yaml", rule.channels) for rule in RULES.values()}
+
+
+def _read(path: Path, channels: Mapping[str, str]) -> Text:
+    if not path.exists():
+        raise TemplateRefused(f"{path} is missing")
+    raw: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    if raw["channels"] != channels:
+        raise TemplateRefused(f"{path}: the channels are {dict(channels)} by the rules, a template cannot change that")
+    subject, body, sms = (_jinja.from_string(raw[part]) for part in ("subject", "body", "sms"))
+    return Text(raw["key"], raw["version"], subject, body, sms)
+
+
+@cache
+def province() -> Province:
+    """The words that are the same in every message of this tenant."""
+    settings = load(Settings)
+    tenant = yaml.safe_load(Path(settings.tenant, "tenant.yaml").read_text("utf-8"))
+    units = yaml.safe_load(Path(settings.tenant, "units.yaml").read_text("utf-8"))["units"]
+    return Province(
+        host=tenant["portal_host"],
+        portal=settings.gateway_url.rstrip("/") or f"https://{tenant['portal_host']}",
+        unit_names={unit["id"]: unit["name"] for unit in units},
+        result_places={unit["id"]: unit["result_place"] for unit in units if unit["result_place"]},
+    )
+
+
+def letter(template: str, words: Mapping[str, str]) -> Letter:
+    """The message with its diacritics."""
+    text = texts()[template]
+    return Letter(subject=text.subject.render(words).strip(), body=text.body.render(words))
+
+
+def short(template: str, words: Mapping[str, str]) -> str:
+    """The message for a phone: plain letters, one segment; what does not fit is cut and ends with dots."""
+    text = folded(texts()[template].sms.render({name: folded(word) for name, word in words.items()})).strip()
+    return text if len(text) <= SEGMENT else text[: SEGMENT - 3] + "..."
+
+
+def folded(text: str) -> str:
+    """Without diacritics, and with nothing that the GSM-7 alphabet does not have."""
+    bare = unicodedata.normalize("NFD", text.translate(_PLAIN))
+    letters = unicodedata.normalize("NFC", "".join(c for c in bare if not unicodedata.combining(c)))
+    return "".join(c if c in GSM7 else "?" for c in letters)

@@ -1,0 +1,182 @@
+"""A message goes out: over real SMTP and HTTP, to an outside world that may refuse, be away, or hear twice."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from deploy.standins.sms.app import Gateway
+from deploy.standins.sms.app import create as sms_gateway
+from kit import settings as kit_settings
+from kit.clock import now
+from kit.db import Database
+from kit.timers import Timer
+from services.notification import clients, words
+from services.notification.settings import Settings
+from services.notification.subscribers import inbox
+from services.notification.timers import ATTEMPTS, deliver
+from tests.notification import story
+from tests.notification.outside import MailServer, identity, serving
+from tests.tracking.hearing import hear
+
+MakeDatabase = Callable[[str], Awaitable[Database]]
+
+EMAIL, PHONE = "an.nguyen@example.vn", "0900000001"
+FIND = "SELECT id FROM message WHERE channel = $1"
+BECAME = "SELECT state, reason, attempts FROM message WHERE id = $1"
+SAID = "SELECT convert_from(payload, 'UTF8') AS body FROM outbox WHERE key = $1"
+
+
+@dataclass
+class World:
+    """Everything a delivery meets."""
+
+    db: Database
+    mail: MailServer
+    sms: Gateway
+
+    async def message(self, channel: str) -> UUID:
+        found: UUID = await self.db.fetchval(FIND, channel)
+        return found
+
+    async def deliver(self, message: UUID, attempt: int = 1) -> None:
+        await deliver(self.db, Timer("deliver", str(message), now(), {}, attempt, None))
+
+    async def became(self, message: UUID) -> tuple[str, str | None, int]:
+        row = await self.db.fetchrow(BECAME, message)
+        assert row
+        return row["state"], row["reason"], row["attempts"]
+
+    async def said(self, message: UUID) -> list[str]:
+        return [row["body"] for row in await self.db.fetch(SAID, str(message))]
+
+
+MakeWorld = Callable[..., Awaitable[World]]
+
+
+@pytest.fixture
+async def make_world(make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeWorld]:
+    async with AsyncExitStack() as stack:
+
+        async def make(email: str | None = EMAIL, phone: str | None = PHONE, refusal: str = "") -> World:
+            mail, sms = MailServer(refusal), Gateway("key", "secret")
+            fields: dict[str, Any] = {
+                "identity_url": await stack.enter_async_context(serving(identity(email, phone))),
+                "sms_url": await stack.enter_async_context(serving(sms_gateway(sms)))
+                + "/MainService.svc/json/SendMultipleMessage_V4_post_json/",
+                "smtp_url": await stack.enter_async_context(mail.listening()),
+            }
+            configure(monkeypatch, **fields, sms_key="key", sms_secret="secret")
+            db = await make_database("notification")
+            await hear(db, story.submitted(), inbox=inbox)
+            return World(db, mail, sms)
+
+        yield make
+        await clients.identity.close()
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
+    monkeypatch.setenv("MOTCUA_IDENTITY_URL", fields["identity_url"])
+    loaded: dict[Any, Any] = kit_settings._loaded
+    monkeypatch.setitem(loaded, Settings, Settings(**fields))
+    monkeypatch.setitem(loaded, kit_settings.Settings, Settings(**fields))
+    monkeypatch.setattr(clients, "identity", type(clients.identity)("identity"))
+    words.province.cache_clear()
+
+
+async def test_a_letter_reaches_its_mailbox_under_the_messages_own_id(make_world: MakeWorld) -> None:
+    world = await make_world()
+    message = await world.message("email")
+    await world.deliver(message)
+    (mail,) = world.mail.mails
+    assert mail.recipients == [EMAIL]
+    assert mail.subject == f"Hồ sơ {story.CODE} đã được gửi"
+    assert "Cấp bản sao Trích lục hộ tịch" in mail.text
+    assert mail.headers["Message-ID"].strip().startswith(f"<{message}@")
+    assert await world.became(message) == ("sent", None, 1)
+
+
+async def test_a_text_reaches_its_phone_once_even_when_it_is_sent_twice(make_world: MakeWorld) -> None:
+    world = await make_world()
+    message = await world.message("sms")
+    await world.deliver(message)
+    await world.db.execute("UPDATE message SET state = 'queued', settled_at = NULL")  # died between sending and marking
+    await world.deliver(message, attempt=2)
+    (text,) = world.sms.messages.newest_first()
+    assert text.phone == PHONE
+    assert story.CODE in text.content
+    assert not text.unicode
+    assert await world.became(message) == ("sent", None, 2)
+
+
+async def test_a_message_that_was_sent_is_not_sent_again(make_world: MakeWorld) -> None:
+    world = await make_world()
+    message = await world.message("email")
+    await world.deliver(message)
+    await world.deliver(message, attempt=2)
+    assert len(world.mail.mails) == 1
+    assert len(await world.said(message)) == 1
+
+
+async def test_what_is_said_of_a_message_names_neither_content_nor_address(make_world: MakeWorld) -> None:
+    world = await make_world()
+    message = await world.message("email")
+    await world.deliver(message)
+    (body,) = await world.said(message)
+    assert '"channel":"email"' in body
+    for personal in (EMAIL, PHONE, "Nguyễn", "Trích lục"):
+        assert personal not in body
+
+
+@pytest.mark.parametrize("channel", ["email", "sms"])
+async def test_an_account_without_an_address_fails_for_good(make_world: MakeWorld, channel: str) -> None:
+    world = await make_world(email=None, phone=None)
+    message = await world.message(channel)
+    await world.deliver(message)
+    assert await world.became(message) == ("failed", "no_address", 1)
+
+
+async def test_a_mailbox_that_does_not_exist_fails_for_good(make_world: MakeWorld) -> None:
+    world = await make_world(refusal="550 5.1.1 no such mailbox")
+    message = await world.message("email")
+    await world.deliver(message)
+    assert await world.became(message) == ("failed", "rejected", 1)
+    assert '"reason":"rejected"' in (await world.said(message))[0]
+
+
+async def test_a_phone_number_that_is_none_fails_for_good(make_world: MakeWorld) -> None:
+    world = await make_world(phone="12")
+    message = await world.message("sms")
+    await world.deliver(message)
+    assert await world.became(message) == ("failed", "rejected", 1)
+
+
+async def test_a_busy_mailbox_is_tried_again(make_world: MakeWorld) -> None:
+    world = await make_world(refusal="450 4.2.1 busy")
+    message = await world.message("email")
+    with pytest.raises(Exception, match="for now"):
+        await world.deliver(message)
+    assert (await world.became(message))[0] == "queued"
+    world.mail.refusal = ""
+    await world.deliver(message, attempt=2)
+    assert await world.became(message) == ("sent", None, 2)
+
+
+async def test_our_own_wrong_key_is_tried_again_and_not_held_against_the_citizen(make_world: MakeWorld) -> None:
+    world = await make_world()
+    world.sms.key = "another"
+    message = await world.message("sms")
+    with pytest.raises(Exception, match="101"):
+        await world.deliver(message)
+    assert (await world.became(message))[0] == "queued"
+
+
+async def test_after_the_last_attempt_it_is_given_up_and_the_job_still_alarms(make_world: MakeWorld) -> None:
+    world = await make_world(refusal="450 4.2.1 busy")
+    message = await world.message("email")
+    with pytest.raises(Exception, match="for now"):
+        await world.deliver(message, attempt=ATTEMPTS)
+    assert await world.became(message) == ("failed", "unavailable", ATTEMPTS)
