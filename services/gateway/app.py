@@ -1,0 +1,15 @@
+"""The gateway: the citizens' site and the officers' console."""
+
+from kit.service import service
+from services.gateway import pages
+from services.gateway.citizens import pages as citizens
+from services.gateway.filing import pages as filing
+from services.gateway.officers import pages as officers
+from services.gateway.payments import pages as payments
+from services.gateway.public import pages as public
+from services.gateway.settings import GatewaySettings
+
+SITE = [part.router for part in (pages, public, citizens, filing, payments, officers)]
+
+app = service("gateway", api=SITE, settings=GatewaySettings)
+app.add_exception_handler(404, pages.no_such_page)

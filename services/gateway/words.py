@@ -1,0 +1,140 @@
+"""How things are written for people: Vietnamese words for states, dates of An Bình's clock, money with its unit."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
+
+STATES = {
+    "draft": "Chưa gửi",
+    "awaiting_prepayment": "Chờ thanh toán",
+    "submitted": "Mới đăng ký",
+    "supplement_requested_intake": "Yêu cầu bổ sung",
+    "supplement_submitted": "Đã gửi bổ sung",
+    "accepted": "Được tiếp nhận",
+    "assigned": "Đang xử lý",
+    "in_process": "Đang xử lý",
+    "consulting": "Đang lấy ý kiến",
+    "supplement_requested_processing": "Yêu cầu bổ sung",
+    "awaiting_financial_obligation": "Yêu cầu thực hiện nghĩa vụ tài chính",
+    "pending_approval": "Trình ký",
+    "result_signed": "Đã ký số",
+    "result_ready": "Đã xử lý xong, chờ trả kết quả",
+    "returned": "Đã trả kết quả",
+    "rejected": "Không được tiếp nhận",
+    "withdrawn": "Công dân rút hồ sơ",
+    "stopped": "Dừng xử lý",
+    "closed_incomplete": "Đóng hồ sơ do không bổ sung",
+}
+
+FEE_KINDS = {"phi": "Phí", "le_phi": "Lệ phí", "dich_vu": "Dịch vụ", "khac": "Khác"}
+DELIVERIES = {
+    "online": "Nhận bản điện tử trên Cổng",
+    "desk": "Nhận tại bộ phận một cửa",
+    "post": "Nhận qua bưu chính",
+}
+LEVELS = {"full": "Toàn trình", "partial": "Một phần", "information_only": "Cung cấp thông tin"}
+
+
+def moment(value: str | datetime | None) -> datetime | None:
+    """A time from an answer (RFC 3339) on An Bình's clock."""
+    if not value:
+        return None
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return found.astimezone(LOCAL)
+
+
+def clock(value: str | datetime | None) -> str:
+    """`15:04 22/11/2026`; empty for nothing."""
+    at = moment(value)
+    return at.strftime("%H:%M %d/%m/%Y") if at else ""
+
+
+def day(value: str | datetime | None) -> str:
+    """`22/11/2026`; empty for nothing."""
+    at = moment(value)
+    return at.strftime("%d/%m/%Y") if at else ""
+
+
+def dong(amount: int | None) -> str:
+    """`16.000 đ`."""
+    return f"{amount or 0:,}".replace(",", ".") + " đ"
+
+
+def number(value: float) -> str:
+    """`0,5`; whole numbers without decimals."""
+    return f"{value:g}".replace(".", ",")
+
+
+_TIME_UNITS = {"working_day": "ngày làm việc", "calendar_day": "ngày", "working_hour": "giờ làm việc"}
+
+
+def time_limit(limit: Mapping[str, Any]) -> str:
+    """How long a case takes, in words."""
+    after = f"; nhận sau {limit['cutoff'][:5]} thì trả trong ngày làm việc tiếp theo" if limit.get("cutoff") else ""
+    if limit["unit"] == "same_day":
+        return f"Ngay trong ngày làm việc{after}"
+    return f"{number(limit['value'])} {_TIME_UNITS.get(limit['unit'], limit['unit'])}{after}"
+
+
+_REQUIREMENTS = {
+    "mandatory": "Bắt buộc",
+    "conditional": "Bắt buộc trong vài trường hợp",
+    "optional": "Không bắt buộc",
+}
+_MODES = {"submit": "tải tệp lên", "present": "chỉ xuất trình khi đến, không cần tải lên"}
+
+
+def requirement(component: Mapping[str, Any]) -> str:
+    """Whether and how a component is given."""
+    needed = _REQUIREMENTS.get(component["requirement"], component["requirement"])
+    return f"{needed} · {_MODES.get(component['mode'], component['mode'])}"
+
+
+def size(length: int) -> str:
+    """Bytes for people: `120 KB`, `9,5 MB`."""
+    return f"{number(round(length / 1024**2, 1))} MB" if length >= 1024**2 else f"{max(1, length // 1024)} KB"
+
+
+def types(kinds: Sequence[str]) -> str:
+    """`PDF, JPEG hoặc PNG`."""
+    names = [kind.rsplit("/", 1)[-1].upper() for kind in kinds]
+    return " hoặc ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def answer(field: Mapping[str, Any], value: Any) -> str:
+    """An answer of the e-form as it is read back."""
+    if value is None:
+        return "Chưa điền"
+    match field["input"]:
+        case "choice":
+            return str(field["options"].get(value, value))
+        case "yes_no":
+            return "Có" if value else "Không"
+        case "date":
+            return "/".join(reversed(str(value).split("-")))
+    return str(value)
+
+
+def state(name: str | None) -> str:
+    """The label of a dossier's state; the name itself when it is a new one."""
+    return STATES.get(name or "", name or "")
+
+
+def remaining(due: str | datetime | None, now: datetime) -> str:
+    """How long until then, in words: `còn 1 giờ 20 phút`, `quá hạn 2 ngày`; empty for nothing."""
+    at = moment(due)
+    if at is None:
+        return ""
+    left = at - now
+    return f"còn {_span(left)}" if left > timedelta() else f"quá hạn {_span(-left)}"
+
+
+def _span(length: timedelta) -> str:
+    minutes = int(length.total_seconds()) // 60
+    if minutes >= 2 * 24 * 60:
+        return f"{minutes // (24 * 60)} ngày"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} giờ {rest} phút" if hours else f"{rest} phút"
