@@ -49,7 +49,10 @@ MEANINGS = {
 }
 """The same name always means the same thing; a file that is none of these says here what it is."""
 OWN = {
+    "services/dossier/tenant.py": "the province's data: units, calendar, policy, procedures",
     "services/dossier/typesetting.py": "official forms as PDF",
+    "services/dossier/filing/answers.py": "what e-forms ask, and whether the answers fit",
+    "services/dossier/filing/inspection.py": "whether a file is what it claims",
     "services/dossier/processing/calendar.py": "working time, holidays, deadlines",
     "services/dossier/results/signing.py": "PAdES signatures",
     "services/gateway/sessions.py": "who is logged in",
