@@ -44,9 +44,7 @@ class DeadLetters:
     async def bury(self, record: Record, why: Exception) -> None:
         """Returns when Kafka has it on all in-sync replicas; an error is transient for the caller."""
         if self._producer is None:
-            started = outbox.producer(self._settings)
-            await started.start()
-            self._producer = started
+            self._producer = await outbox.start_producer(self._settings)
         topic = dead_letter_topic(self._consumer, record.topic)
         headers = [*record.headers, *self._reason(record, why)]
         try:
@@ -72,7 +70,7 @@ class DeadLetters:
     async def close(self) -> None:
         if self._producer is not None:
             stopping, self._producer = self._producer, None
-            await stopping.stop()
+            await outbox.discard(stopping)
 
 
 def _place(exc: Exception) -> str:
@@ -172,6 +170,7 @@ def broker(settings: Settings, name: str) -> KafkaBroker:
         allow_auto_create_topics=False,
         graceful_timeout=30,
         apply_types=False,
+        serializer=None,
         logger=None,
         security=security_of(settings),
     )
