@@ -4,13 +4,17 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 
 
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]], *, within: float = 10.0, every: float = 0.05, what: str = ""
+    condition: Callable[[], Awaitable[T]] | Callable[[], T],
+    *,
+    within: float = 10.0,
+    every: float = 0.05,
+    what: str = "",
 ) -> T:
     """Waits until the condition answers something true, and returns it; AssertionError after `within` seconds.
 
@@ -21,9 +25,9 @@ async def eventually(
         last: AssertionError | None = None
         try:
             answer = condition()
-            found: T = await answer if inspect.isawaitable(answer) else answer
+            found = await answer if inspect.isawaitable(answer) else answer
             if found:
-                return found
+                return cast(T, found)
         except AssertionError as not_yet:
             last = not_yet
         if time.monotonic() > until:

@@ -16,9 +16,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from deploy.local import jars, places, ports, screen, supervisor
+from deploy.local import jars, places, ports, running, screen
+from deploy.local.names import SERVICES
 from deploy.local.process import started_at, tail
-from deploy.local.secrets import SERVICES, ensure_secrets
 from deploy.local.trouble import Trouble
 
 app = typer.Typer(
@@ -45,7 +45,7 @@ def up(
 ) -> None:
     """Start everything: Kafka, PostgreSQL, S3, the six services, and stand-ins for the outside world."""
     ports.chosen(port_base)
-    if supervisor.is_running():
+    if running.is_running():
         typer.echo("Một Cửa is running already.")
         show_status()
         return
@@ -62,30 +62,30 @@ def up(
         _stop(process.pid)
         raise
     if process.poll():
-        raise Trouble((supervisor.read_state() or {}).get("trouble") or f"It ended: see {supervisor.logs_folder()}.")
+        raise Trouble((running.read_state() or {}).get("trouble") or f"It ended: see {running.logs_folder()}.")
 
 
 def _spawn_supervisor(detach: bool, port_base: int | None) -> "subprocess.Popen[bytes]":
     argv = [sys.executable, "-m", "deploy.local.supervisor"]
     argv += [] if port_base is None else ["--port-base", str(port_base)]
     argv += [] if detach else ["--parent", str(os.getpid())]
-    with (places.make(supervisor.logs_folder()) / "supervisor.log").open("ab") as log:
+    with (places.make(running.logs_folder()) / "supervisor.log").open("ab") as log:
         return subprocess.Popen(
             argv, cwd=places.ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
 
 
 def _show_addresses() -> None:
-    state = supervisor.read_state() or {}
-    screen.addresses(supervisor.site(state["ports"], ensure_secrets(places.state() / "secrets")))
+    state = running.read_state() or {}
+    screen.addresses(running.site(state["ports"]))
 
 
 @app.command()
 def down() -> None:
     """Stop everything. The data stays."""
-    state = supervisor.read_state()
-    if state is None or not supervisor.is_running():
-        asyncio.run(supervisor.end_leftovers())
+    state = running.read_state()
+    if state is None or not running.is_running():
+        asyncio.run(running.end_leftovers())
         typer.echo("Một Cửa is not running.")
         return
     _stop(state["pid"])
@@ -105,7 +105,7 @@ def _stop(pid: int) -> None:
                 if time.monotonic() > until:
                     os.kill(pid, signal.SIGKILL)
                 time.sleep(0.1)
-            asyncio.run(supervisor.end_leftovers())
+            asyncio.run(running.end_leftovers())
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -149,9 +149,9 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines to begin with.")] = 40,
 ) -> None:
     """Show what a process wrote."""
-    log = supervisor.logs_folder() / f"{name}.log"
+    log = running.logs_folder() / f"{name}.log"
     if not log.exists():
-        known = sorted(path.stem for path in supervisor.logs_folder().glob("*.log"))
+        known = sorted(path.stem for path in running.logs_folder().glob("*.log"))
         raise Trouble(f"There is no log of {name}; there is one of: {', '.join(known) or 'nothing yet'}.")
     typer.echo(tail(log, lines))
     if follow:
@@ -248,11 +248,10 @@ app.command("bench", **PASS_ON)(_dispatch("deploy.bench", "benchmarks", "bench")
 
 def _operate(service: str) -> Callable[[typer.Context], None]:
     def call(context: typer.Context) -> None:
-        state = supervisor.read_state()
-        if state is None or not supervisor.is_running():
+        state = running.read_state()
+        if state is None or not running.is_running():
             raise Trouble("Một Cửa is not running: start it with `./motcua up --detach`.")
-        secrets = ensure_secrets(places.state() / "secrets")
-        os.environ.update(supervisor.site(state["ports"], secrets).environment(service))
+        os.environ.update(running.site(state["ports"]).environment(service))
         from kit import ops  # reads its settings from the environment set above
 
         ops.cli(service)(context.args, prog_name=f"motcua {service}")
@@ -267,7 +266,7 @@ for _service in SERVICES:
 
 def main() -> None:
     try:
-        app()
+        app(prog_name="motcua")
     except Trouble as trouble:
         typer.secho(str(trouble), fg="red", err=True)
         sys.exit(1)

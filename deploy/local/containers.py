@@ -10,9 +10,9 @@ import requests
 from docker.errors import DockerException  # type: ignore[import-untyped]
 from testcontainers.core.container import DockerContainer
 
-from deploy.local import kafka, ports, postgres, s3
+from deploy.local import databases, kafka, ports, postgres, s3
 from deploy.local.infra import PORTS, Infra
-from deploy.local.s3 import Store
+from deploy.local.store import Store
 from deploy.local.trouble import Trouble
 
 KAFKA = "apache/kafka:4.3.1"
@@ -29,7 +29,7 @@ async def containers() -> AsyncIterator[Infra]:
     at, password = ports.free(PORTS), random.token_hex(16)
     infra = Infra(
         f"{ports.HOST}:{at['kafka']}",
-        postgres.admin_url(at["postgres"], password),
+        databases.admin_url(at["postgres"], password),
         Store(f"http://{ports.HOST}:{at['s3']}", random.token_hex(10), random.token_hex(20)),
     )
     async with AsyncExitStack() as running:

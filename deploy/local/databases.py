@@ -6,6 +6,8 @@ from urllib.parse import quote, urlsplit
 
 import asyncpg
 
+from deploy.local.ports import HOST
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 ROLE_EXISTS = "SELECT 1 FROM pg_roles WHERE rolname = $1"
@@ -38,6 +40,11 @@ class Place:
     def _url(self, role: Role) -> str:
         server = urlsplit(self.admin_url).netloc.rpartition("@")[2]
         return f"postgresql://{role.name}:{quote(role.password, safe='')}@{server}/{self.database}"
+
+
+def admin_url(port: int, password: str) -> str:
+    """Of the administrator of a server on loopback."""
+    return f"postgresql://postgres:{password}@{HOST}:{port}/postgres"
 
 
 async def ensure(place: Place) -> None:

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local import jars, kafka, ports, postgres, s3
-from deploy.local.s3 import Store
+from deploy.local import databases, jars, kafka, ports, postgres, s3
 from deploy.local.server import Server
+from deploy.local.store import Store
 from deploy.local.system import System
 from deploy.local.trouble import Trouble
 
@@ -50,7 +50,7 @@ async def embedded(at: dict[str, int] | None = None) -> AsyncIterator[Infra]:
     system = System(servers(folder / "data", folder / "logs", at, store, password))
     try:
         await system.bring_up()
-        yield Infra(f"{ports.HOST}:{at['kafka']}", postgres.admin_url(at["postgres"], password), store, system)
+        yield Infra(f"{ports.HOST}:{at['kafka']}", databases.admin_url(at["postgres"], password), store, system)
     finally:
         await system.stop_all()
         shutil.rmtree(folder, ignore_errors=True)

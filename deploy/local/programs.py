@@ -9,6 +9,7 @@ from signal import Signals
 import asyncpg
 
 from deploy.local import databases
+from deploy.local.names import INFRA
 from deploy.local.places import ROOT
 from deploy.local.ports import HOST
 from deploy.local.process import Command, run
@@ -16,8 +17,6 @@ from deploy.local.server import Server, answers, nothing
 from deploy.local.site import Site, has_database
 from deploy.local.trouble import Trouble
 from kit.db import MigrationRefused, migrate
-
-INFRA = ("postgres", "kafka", "s3")
 
 SERVE = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
 """No access log: an address line may hold an identity number."""

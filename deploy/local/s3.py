@@ -1,19 +1,17 @@
 """S3 for a local run: S3Proxy, which speaks the protocol (POST policies too) over a folder."""
 
 import asyncio
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import urllib3
-from minio import Minio
 from minio.error import MinioException
 
 from deploy.local import jars, places
 from deploy.local.ports import HOST
 from deploy.local.process import Command
 from deploy.local.server import Server
+from deploy.local.store import Store
 from deploy.local.trouble import Trouble
 
 SETTINGS = """\
@@ -38,29 +36,6 @@ LOGGING = """\
 """
 
 _MEMORY = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-
-
-@dataclass(frozen=True)
-class Store:
-    """How to reach object storage."""
-
-    url: str
-    access_key: str
-    secret_key: str = field(repr=False)
-    region: str = "us-east-1"
-    bucket: str = "motcua"
-
-    def client(self) -> Minio:
-        parts = urlsplit(self.url)
-        http = urllib3.PoolManager(timeout=5, retries=False)
-        return Minio(
-            parts.netloc,
-            self.access_key,
-            self.secret_key,
-            secure=parts.scheme == "https",
-            region=self.region,
-            http_client=http,
-        )
 
 
 def server(folder: Path, logs: Path, port: int, store: Store, origins: list[str]) -> Server:

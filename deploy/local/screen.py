@@ -14,12 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.spinner import Spinner
 from rich.table import Table
 
-from deploy.local import supervisor
+from deploy.local import running
 from deploy.local.jars import Progress as Report
+from deploy.local.names import INFRA, STANDINS
 from deploy.local.ports import HOST
 from deploy.local.process import memory_mb, started_at
 from deploy.local.server import accepts, answers
-from deploy.local.site import STANDINS, Site
+from deploy.local.site import Site
 from deploy.local.trouble import Trouble
 
 OUT = Console(highlight=False)
@@ -54,13 +55,13 @@ def watch_start(process: "subprocess.Popen[bytes]") -> None:
     state = _state_of(process)
     if state["phase"] != "up":
         process.wait()
-        log = supervisor.logs_folder() / "supervisor.log"
+        log = running.logs_folder() / "supervisor.log"
         raise Trouble(_state_of(process).get("trouble") or f"Một Cửa did not start: see {log}.")
     ERR.print(f"Một Cửa serves after {time.monotonic() - began:.0f} s.")
 
 
 def _state_of(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
-    state = supervisor.read_state() or {}
+    state = running.read_state() or {}
     return state if state.get("pid") == process.pid else {"phase": "starting", "servers": {}}
 
 
@@ -116,15 +117,15 @@ def _logins(site: Site) -> Table:
 
 async def look() -> dict[str, Any]:
     """How everything is doing now, asked of each process itself."""
-    state = supervisor.read_state() or {}
-    running = supervisor.is_running()
-    servers = state.get("servers", {}) if running else {}
+    state = running.read_state() or {}
+    alive = running.is_running()
+    servers = state.get("servers", {}) if alive else {}
     rows = await asyncio.gather(*(_look_at(name, one) for name, one in servers.items()))
     return {
-        "running": running,
-        "phase": state.get("phase", "stopped") if running else "stopped",
+        "running": alive,
+        "phase": state.get("phase", "stopped") if alive else "stopped",
         "ready": bool(rows) and all(row["ready"] for row in rows),
-        "supervisor": {"pid": state["pid"], "memory_mb": memory_mb(state["pid"])} if running and state else None,
+        "supervisor": {"pid": state["pid"], "memory_mb": memory_mb(state["pid"])} if alive and state else None,
         "servers": list(rows),
     }
 
@@ -144,7 +145,7 @@ async def _look_at(name: str, one: dict[str, Any]) -> dict[str, Any]:
 
 async def _serves(name: str, port: int) -> bool:
     """Without secrets: a server of the infrastructure serves when it accepts."""
-    if name in ("postgres", "kafka", "s3"):
+    if name in INFRA:
         return await accepts(HOST, port)
     return await answers(HOST, port, "/live" if name in STANDINS else "/ready")
 

@@ -21,8 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from deploy.local import certificates
-
-SERVICES = ("identity", "dossier", "payment", "notification", "tracking", "gateway")
+from deploy.local.names import SERVICES
 
 VALUES = "secrets.json"
 TOKEN_KEY = "token-key.jwk.json"  # noqa: S105 — a file name

@@ -3,21 +3,23 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deploy.local.databases import Place, Role
+from deploy.local.names import SERVICES
 from deploy.local.places import ROOT
 from deploy.local.ports import HOST
-from deploy.local.s3 import Store
-from deploy.local.secrets import SERVICES, Secrets
+from deploy.local.store import Store
 
-STANDINS = ("vneid", "bank", "sms", "mail")
+if TYPE_CHECKING:
+    from deploy.local.secrets import Secrets
 
 
 @dataclass(frozen=True)
 class Site:
     ports: Mapping[str, int]
     """By the names of `ports.DEFAULT`."""
-    secrets: Secrets
+    secrets: "Secrets"
     kafka: str
     postgres: str
     """URL of the database administrator."""

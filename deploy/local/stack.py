@@ -7,8 +7,9 @@ from signal import Signals
 
 from deploy.local import databases, ports, programs
 from deploy.local.infra import Infra
-from deploy.local.secrets import SERVICES, ensure_secrets
-from deploy.local.site import STANDINS, Site
+from deploy.local.names import SERVICES, STANDINS
+from deploy.local.secrets import ensure_secrets
+from deploy.local.site import Site
 from deploy.local.system import START_TIMEOUT, System
 
 

@@ -12,58 +12,23 @@ import json
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from deploy.local import infra, places, ports, postgres, programs
-from deploy.local.process import end_leftover, rotate, started_at
-from deploy.local.s3 import Store
-from deploy.local.secrets import SERVICES, Secrets, ensure_secrets
-from deploy.local.site import STANDINS, Site
+from deploy.local import infra, places, ports, programs, running
+from deploy.local.names import SERVICES, STANDINS
+from deploy.local.process import rotate, started_at
+from deploy.local.site import Site
 from deploy.local.system import System
 from deploy.local.trouble import Trouble
-
-LEFTOVER_PATIENCE = 15.0
-"""Seconds that processes of an earlier run get to end in good order."""
 
 LOOK_AROUND = 1.0
 
 
-def run_folder() -> Path:
-    return places.state() / "run"
-
-
-def logs_folder() -> Path:
-    return places.state() / "logs"
-
-
-def read_state() -> dict[str, Any] | None:
-    """What the last supervisor wrote; None if there is nothing, or nothing that can be read."""
-    try:
-        state: dict[str, Any] = json.loads((run_folder() / "state.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return state
-
-
-def is_running() -> bool:
-    """Whether a supervisor holds the lock."""
-    try:
-        with (run_folder() / "lock").open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
-
-
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    with (places.make(run_folder()) / "lock").open("w") as file:
+    with (places.make(running.run_folder()) / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -71,15 +36,8 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def site(at: Mapping[str, int], secrets: Secrets) -> Site:
-    """The installation of this checkout."""
-    store = Store(f"http://{ports.HOST}:{at['s3']}", secrets.s3_access_key, secrets.s3_secret_key)
-    admin = postgres.admin_url(at["postgres"], secrets.postgres_password)
-    return Site(at, secrets, f"{ports.HOST}:{at['kafka']}", admin, store)
-
-
 def system_of(here: Site) -> System:
-    data, logs, secrets = places.state() / "data", logs_folder(), here.secrets
+    data, logs, secrets = places.state() / "data", running.logs_folder(), here.secrets
     return System(
         [
             *infra.servers(data, logs, dict(here.ports), here.s3, secrets.postgres_password),
@@ -106,7 +64,9 @@ class Supervisor:
             self._trouble = str(trouble)
             print(trouble, flush=True)
         except Exception as mistake:
-            self._trouble = f"A mistake of ours ({mistake!r}); {logs_folder() / 'supervisor.log'} has the details."
+            self._trouble = (
+                f"A mistake of ours ({mistake!r}): see {running.logs_folder() / 'supervisor.log'}."
+            )
             traceback.print_exc()
         self._enter("stopping")
         await self._system.stop_all()
@@ -127,18 +87,17 @@ class Supervisor:
         while not self._stop.is_set():
             if self._parent is not None and os.getppid() != self._parent:
                 return
-            for log in logs_folder().glob("*.log"):
+            for log in running.logs_folder().glob("*.log"):
                 rotate(log)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), LOOK_AROUND)
 
     async def _live(self) -> None:
-        await end_leftovers()
+        await running.end_leftovers()
         self._save()
         ports.need_free(self._ports)
         places.need_space(places.make(places.state()), 500)
-        secrets = await asyncio.to_thread(_secrets)
-        self._system = system_of(site(self._ports, secrets))
+        self._system = system_of(await asyncio.to_thread(running.site, self._ports))
         self._system.on_change = self._save
         await self._system.bring_up()
         self._enter("up")
@@ -150,10 +109,10 @@ class Supervisor:
 
     def _save(self) -> None:
         """The file has the old content or the new one, never half of it."""
-        new = run_folder() / "state.json.new"
+        new = running.run_folder() / "state.json.new"
         with contextlib.suppress(OSError):  # a full disk must not end what runs
             new.write_text(json.dumps(self._describe()))
-            new.replace(run_folder() / "state.json")
+            new.replace(running.run_folder() / "state.json")
 
     def _describe(self) -> dict[str, Any]:
         units = self._system.units.values()
@@ -173,36 +132,6 @@ class Supervisor:
                 for unit in units
             },
         }
-
-
-def _secrets() -> Secrets:
-    folder = places.state() / "secrets"
-    try:
-        return ensure_secrets(folder)
-    except OSError as error:
-        raise Trouble(
-            f"Cannot read or write {folder} ({error.strerror}): run as its owner, or `./motcua reset`."
-        ) from None
-
-
-async def end_leftovers() -> None:
-    """Ends what an earlier supervisor left behind when it was killed: first asked, then forced."""
-    until = time.monotonic() + LEFTOVER_PATIENCE
-    asked = False
-    while left := _leftovers():
-        for pid, created in left:
-            if time.monotonic() > until:
-                end_leftover(pid, created, signal.SIGKILL)
-            elif not asked:
-                end_leftover(pid, created, signal.SIGINT)
-        asked = True
-        await asyncio.sleep(0.1)
-
-
-def _leftovers() -> list[tuple[int, float]]:
-    servers = (read_state() or {}).get("servers", {}).values()
-    known = [(one["pid"], one["created"]) for one in servers if one["pid"] and one["created"]]
-    return [(pid, created) for pid, created in known if started_at(pid) == created]
 
 
 def main() -> int:
