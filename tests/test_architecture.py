@@ -311,6 +311,22 @@ def test_drawings_are_fresh() -> None:
     assert docs.stale() == [], "run python -m deploy.docs"
 
 
+# ── decisions ──
+
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+PARTS = ("**Context.**", "**Decision.**", "**Consequences.**", "**Alternatives", "**Enforced by**")
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in DECISIONS])
+def test_a_decision_is_one_page_and_names_what_enforces_it(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert [part for part in PARTS if part not in text] == []
+    assert len(text.splitlines()) <= 60
+    assert f"({path.name})" in (path.parent / "README.md").read_text("utf-8")
+    enforced = re.findall(r"`((?:tests|\.ci)/[\w/.]+)`", text.partition("**Enforced by**")[2])
+    assert [name for name in enforced if not (ROOT / name).exists()] == []
+
+
 # ── SQL ──
 
 STATEMENT = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s", re.ASCII)
