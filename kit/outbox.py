@@ -135,7 +135,11 @@ ORDER BY id LIMIT $3
 MARK = "UPDATE outbox SET published_at = now() WHERE created_at BETWEEN $1 AND $2 AND id = ANY($3)"
 SLEEP = "UPDATE outbox_relay SET asleep = $1 WHERE asleep <> $1"
 QUARANTINE = "INSERT INTO outbox_quarantine (channel, key, id, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
-OLDEST = "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float FROM outbox WHERE published_at IS NULL"
+OLDEST = """
+SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float FROM outbox
+WHERE published_at IS NULL
+  AND NOT EXISTS (SELECT FROM outbox_quarantine q WHERE q.channel = outbox.channel AND q.key = outbox.key)
+"""
 
 HOPELESS = (MessageSizeTooLargeError, TopicAuthorizationFailedError, InvalidTopicError)
 """Errors of one record that no retry mends."""
@@ -167,6 +171,17 @@ def producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
+async def start_producer(settings: Settings) -> AIOKafkaProducer:
+    """Connected, or nothing left behind."""
+    kafka = producer(settings)
+    try:
+        await kafka.start()
+    except BaseException:
+        await discard(kafka)
+        raise
+    return kafka
+
+
 class Relay:
     """Carries recorded events to Kafka: one relay for a slot at a time, in order, at least once.
 
@@ -185,6 +200,7 @@ class Relay:
         """Until cancelled. A server that is away is waited for."""
         pause = 0.1
         while True:
+            began = asyncio.get_running_loop().time()
             try:
                 await self._lead()
             except Exception as exc:
@@ -193,9 +209,8 @@ class Relay:
                 log.warning("relay.restarts", error=type(exc).__name__, seconds=pause)
                 telemetry.RELAY_RESTARTS.inc()
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
-            else:
-                pause = 0.1
+            lasted = asyncio.get_running_loop().time() - began
+            pause = 0.1 if lasted > 30 else min(pause * 2, 5.0)
 
     async def _lead(self) -> None:
         conn = await asyncpg.connect(
@@ -204,6 +219,7 @@ class Relay:
         try:
             await self._take_locks(conn)
             await conn.add_listener("outbox", lambda *_: self._woken.set())
+            await conn.execute(SLEEP, False)  # who led before us may have died asleep
             self.leading = True
             await self._carry(conn)
         finally:
@@ -218,7 +234,7 @@ class Relay:
 
     async def _carry(self, conn: "asyncpg.Connection[Row]") -> None:
         """Send what is there; then look often for a while; then sleep until woken."""
-        kafka = await self._start_producer()
+        kafka = await start_producer(self._settings)
         try:
             quiet_since = asyncio.get_running_loop().time()
             while True:
@@ -230,16 +246,7 @@ class Relay:
                     await self._sleep(conn, kafka)
                     quiet_since = asyncio.get_running_loop().time()
         finally:
-            await _discard(kafka)
-
-    async def _start_producer(self) -> AIOKafkaProducer:
-        kafka = producer(self._settings)
-        try:
-            await kafka.start()
-        except BaseException:
-            await _discard(kafka)
-            raise
-        return kafka
+            await discard(kafka)
 
     async def _sleep(self, conn: "asyncpg.Connection[Row]", kafka: AIOKafkaProducer) -> None:
         """Say that we sleep, look once more (somebody may have read the old flag), then wait for the wake-up."""
@@ -315,9 +322,16 @@ def _trace(row: Row) -> None:
         telemetry.tracer.start_span(name, parent, SpanKind.PRODUCER, start_time=began).end()
 
 
-async def _discard(kafka: AIOKafkaProducer) -> None:
-    """Close without waiting for records that may never be acknowledged: they are still in the outbox."""
-    try:
-        await asyncio.wait_for(kafka.stop(), 2)
-    except (TimeoutError, KafkaError, OSError) as exc:
-        log.warning("producer.discarded", error=type(exc).__name__)
+async def discard(kafka: AIOKafkaProducer) -> None:
+    """Close without waiting for records that may never be acknowledged: they are still in the database.
+
+    Left alone, aiokafka would go on trying to send them for as long as the process lives.
+    """
+    stopping = asyncio.create_task(kafka.stop())
+    await asyncio.wait([stopping], timeout=2)
+    if not stopping.done():
+        kafka._message_accumulator.fail_all(KafkaError("discarded"))
+        await kafka.client.close()
+        await asyncio.wait([stopping], timeout=2)
+    if not stopping.done() or stopping.exception():
+        log.warning("producer.discarded", reason="not stopped" if not stopping.done() else "failed")

@@ -1,0 +1,88 @@
+"""A database with kit's tables alone, a channel of its own for every test, and an observer at the broker."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+from contracts.envelope import Channel
+from deploy.local.infra import Infra
+from kit.db import Database
+from kit.settings import Settings
+from kit.worker import dead_letter_topic
+from tests.kit import parcels
+from tests.kit.kafka import Kafka
+
+MakeDatabase = Callable[[str], Awaitable[Database]]
+
+
+@pytest.fixture
+async def db(make_database: MakeDatabase) -> Database:
+    return await make_database("kit")
+
+
+@pytest.fixture
+def settings(infra: Infra, db: Database) -> Settings:
+    return Settings(
+        database_url=db.url,
+        kafka=infra.kafka,
+        s3_url=infra.s3.url,
+        s3_access_key=infra.s3.access_key,
+        s3_secret_key=infra.s3.secret_key,
+        s3_region=infra.s3.region,
+        s3_bucket=infra.s3.bucket,
+        relay_sleep_after=0.1,
+    )
+
+
+@pytest.fixture
+async def kafka(infra: Infra) -> AsyncIterator[Kafka]:
+    async with Kafka(infra.kafka) as observer:
+        yield observer
+
+
+@pytest.fixture
+async def channel(kafka: Kafka) -> Channel:
+    """Parcels, with the topic and its dead letters."""
+    made = parcels.channel(f"test{uuid4().hex[:12]}.parcels.v1")
+    await kafka.create(made.name, made.partitions)
+    await kafka.create(dead_letter_topic(parcels.CONSUMER, made.name), 1)
+    return made
+
+
+@pytest.fixture
+def operator(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """Runs operators' commands on the test's database; in a thread, since each has an event loop of its own."""
+    monkeypatch.setattr("kit.settings._loaded", {Settings: settings})
+    return CliRunner()
+
+
+@asynccontextmanager
+async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """These coroutines beside the block; what they died of, if they did."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def end_sessions(infra: Infra, db: Database, *, that: str = "true") -> int:
+    """Break the connections to this database for which the SQL condition over pg_stat_activity holds."""
+    admin = await asyncpg.connect(infra.postgres)
+    try:
+        database = db.url.rpartition("/")[2]
+        sql = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND ({that})"  # noqa: S608
+        return int(await admin.fetchval(sql, database))
+    finally:
+        await admin.close()
