@@ -14,17 +14,15 @@ from contracts.dossier import DOSSIERS, DossierSubmitted
 from contracts.envelope import Channel
 from deploy.local.stack import Stack
 from kit import ids, outbox
-from kit.db import prepare_connection
+from kit.db import Connection, prepare_connection
 from tests.chaos.paths import EXAMPLES
 from tests.support import eventually
-
-Connection = asyncpg.Connection[asyncpg.Record]
 
 
 @asynccontextmanager
 async def database(stack: Stack, service: str) -> AsyncIterator[Connection]:
-    """A service's database, as its owner."""
-    conn = await asyncpg.connect(stack.env(service)["MOTCUA_MIGRATION_URL"])
+    """A service's database, as the server's administrator: only they see who waits for what."""
+    conn = await asyncpg.connect(stack.infra.postgres, database=stack.site.place(service).database)
     await prepare_connection(conn)
     try:
         yield conn
