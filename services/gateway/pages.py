@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
+import structlog
 import yaml
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,11 +22,13 @@ from contracts.refusal import Refusal
 from kit.auth import Public
 from kit.clients import Answered
 from kit.clock import now
-from kit.problems import NotFound, Unavailable
+from kit.problems import Broken, NotFound, Unavailable
 from kit.settings import load
 from services.gateway import sessions, words
 from services.gateway.sessions import LoginNeeded, Realm, Visitor
 from services.gateway.settings import GatewaySettings
+
+log = structlog.get_logger()
 
 FOLDER = Path(__file__).parent
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -177,6 +180,9 @@ async def _answer(handle: Handler, request: Request) -> Response:
         return trouble(request, refused.status, refused.title, refused.detail)
     except RequestValidationError:
         return trouble(request, 404, NotFound.title)
+    except Exception as mistake:  # ours: it is logged as everywhere, but a person gets a page
+        log.error("request.failed", route=request.scope["route"].path, error=type(mistake).__name__, exc_info=mistake)
+        return trouble(request, 500, Broken.title)
 
 
 def _realm(request: Request) -> Realm:
@@ -218,14 +224,15 @@ def _refused(request: Request, refused: Answered) -> Response:
 
 def trouble(request: Request, status: int, title: str, detail: str = "") -> Response:
     """The page that says what happened and what to do now."""
-    shown = status if status in (403, 404, 409, 410, 413, 422, 429) else 503
+    shown = status if status in (403, 404, 409, 410, 412, 413, 422, 429, 500) else 503
     return page(request, "trouble.html", status=shown, status_code=shown, title=title, detail=detail)
 
 
 async def no_such_page(request: Request, _: Exception) -> Response:
     """An address that leads nowhere."""
-    request.state.me = None
+    request.state.me = await _visitor(request)
     answer = trouble(request, 404, "Không tìm thấy trang này")
+    sessions.browser(request).write(answer)
     answer.headers.update(_headers())
     return answer
 

@@ -1,5 +1,6 @@
 """How things are written for people: Vietnamese words for states, dates of An Bình's clock, money with its unit."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -113,9 +114,24 @@ def answer(field: Mapping[str, Any], value: Any) -> str:
             return str(field["options"].get(value, value))
         case "yes_no":
             return "Có" if value else "Không"
-        case "date":
-            return "/".join(reversed(str(value).split("-")))
-    return str(value)
+    return typed(field, value)
+
+
+def typed(field: Mapping[str, Any], value: Any) -> str:
+    """An answer as it stands in its input: dates as `20/03/1990`, nothing as nothing."""
+    if field["input"] == "date" and _ISO_DAY.fullmatch(str(value)):
+        return "/".join(reversed(value.split("-")))
+    return "" if value is None else str(value)
+
+
+def day_typed(text: str) -> str:
+    """`20/3/1990` as `1990-03-20`; anything else as it is, because sending says what is wrong with it."""
+    match = _TYPED_DAY.fullmatch(text)
+    return f"{match[3]}-{int(match[2]):02d}-{int(match[1]):02d}" if match else text
+
+
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TYPED_DAY = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
 
 
 def state(name: str | None) -> str:

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from contracts.refusal import Refusal
 from kit.clients import Answered
 from kit.problems import Unavailable
-from services.gateway import clients
+from services.gateway import clients, words
 from services.gateway.clients import ANYBODY
 from services.gateway.pages import Citizen, Form, go, page, pages, tenant, text, units
 from services.gateway.sessions import Visitor
@@ -93,6 +93,8 @@ def _answer(field: Mapping[str, Any], form: FormData) -> Any:
     typed = text(form, field["name"])
     if field["input"] == "yes_no":
         return {"co": True, "khong": False}.get(typed)
+    if field["input"] == "date":
+        return words.day_typed(typed) or None
     if field["input"] == "number" and typed.isascii() and typed.isdecimal():
         return int(typed)
     return typed or None

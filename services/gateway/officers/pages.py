@@ -35,6 +35,8 @@ QUEUES = {
         Queue("handover", "Chờ trả kết quả", "desk", "handover", "Trả kết quả"),
     )
 }
+ACT_PATIENCE = 30.0
+"""Seconds an act may take: signing sets a page and makes a signature with a certificate's chain."""
 ACTS = {queue.act: queue for queue in QUEUES.values()}
 
 
@@ -97,6 +99,7 @@ async def do(me: Officer, form: Form, code: str, act: str) -> Response:
         token=await me.token("dossier"),
         headers={"Idempotency-Key": text(form, "lan_gui"), **_seen(form)},
         json={},
+        timeout=ACT_PATIENCE,
     )
     return go(f"/can-bo/{queue.key}?xong={code}")
 
