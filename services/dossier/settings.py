@@ -10,6 +10,8 @@ from kit import settings
 class Settings(settings.Settings):
     """Keys are read at the first signature; a service that never signs needs none."""
 
+    gateway_url: str = ""
+    """Where citizens look dossiers up, as printed on forms; without it, the tenant's portal host."""
     leader_p12: Path | None = None
     """PKCS#12 file with the leader's signing key."""
     seal_p12: Path | None = None

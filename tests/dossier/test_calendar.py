@@ -94,9 +94,7 @@ def test_times_in_utc_mean_the_same_moment() -> None:
     )
 
 
-moments = st.integers(0, 364 * 24 * 60).map(
-    lambda minutes: at("01/01/2026 00:00") + timedelta(minutes=minutes)
-)
+moments = st.integers(0, 364 * 24 * 60).map(lambda minutes: at("01/01/2026 00:00") + timedelta(minutes=minutes))
 
 
 @given(moments, st.integers(0, 40), st.sampled_from(Cutoff))

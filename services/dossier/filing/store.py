@@ -51,8 +51,8 @@ def _draft(row: asyncpg.Record | None) -> Draft:
     if row is None:
         raise NotFound("Không có hồ sơ chưa gửi này")
     fields: dict[str, Any] = dict(row)
-    delivery = fields.pop("delivery")
-    return Draft(**fields, case=fields.pop("case_code"), delivery=DeliveryMethod(delivery) if delivery else None)
+    case, delivery = fields.pop("case_code"), fields.pop("delivery")
+    return Draft(**fields, case=case, delivery=DeliveryMethod(delivery) if delivery else None)
 
 
 SAVE = """

@@ -26,7 +26,8 @@ from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
 from pyhanko.sign.diff_analysis import ModificationLevel
-from pyhanko.sign.validation import async_validate_pdf_signature
+from pyhanko.sign.validation import EmbeddedPdfSignature, async_validate_pdf_signature
+from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator import ValidationContext
@@ -222,10 +223,18 @@ async def check(pdf: bytes, roots: list[x509.Certificate], *expected: str) -> Ch
     """Whether it carries exactly the expected signatures: intact, valid, trusted, the last over the whole file."""
     try:
         found = PdfFileReader(BytesIO(pdf)).embedded_signatures
-    except PdfError as exc:
+        if tuple(signature.field_name for signature in found) != expected:
+            return Check(False, (), "other signatures than expected")
+        return await _check_each(found, roots)
+    except BROKEN as exc:
         return Check(False, (), f"not a readable PDF: {type(exc).__name__}")
-    if tuple(signature.field_name for signature in found) != expected:
-        return Check(False, (), "other signatures than expected")
+
+
+BROKEN = (PdfError, SignatureValidationError, ValueError, KeyError, TypeError, IndexError)
+"""What a damaged file makes pyHanko raise, wherever it meets the damage."""
+
+
+async def _check_each(found: list[EmbeddedPdfSignature], roots: list[x509.Certificate]) -> Check:
     names = []
     for signature in found:
         context = ValidationContext(trust_roots=roots, allow_fetching=False)

@@ -1,0 +1,62 @@
+"""The dossier service as it runs: its app, PostgreSQL, the object store, and signing keys made for the session."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from deploy.local.infra import Infra
+from kit import auth
+from kit.db import Database
+from kit.settings import load
+from services.dossier.app import app
+from services.dossier.catalogue.api import publish_folder
+from services.dossier.settings import Settings
+from tests.dossier.office import ISSUER, PASSWORD, Identity, Office, certificate, p12
+
+MakeDatabase = Callable[[str], Awaitable[Database]]
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The leader's and the agency's key under one root, and a key that no root vouches for."""
+    folder = tmp_path_factory.mktemp("keys")
+    root, stranger = certificate("An Bình CA (hư cấu)"), certificate("CA khác (hư cấu)")
+    return {
+        "leader": p12(folder, "leader", certificate("Đặng Quang Minh", root), root),
+        "seal": p12(folder, "seal", certificate("Ủy ban nhân dân xã Bình Minh", root), root),
+        "stranger": p12(folder, "stranger", certificate("Người lạ", stranger), stranger),
+    }
+
+
+@pytest.fixture
+def settings(infra: Infra, keys: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr("kit.settings._loaded", {})
+    environment = {
+        "IDENTITY_URL": ISSUER,
+        "S3_URL": infra.s3.url,
+        "S3_ACCESS_KEY": infra.s3.access_key,
+        "S3_SECRET_KEY": infra.s3.secret_key,
+        "S3_REGION": infra.s3.region,
+        "S3_BUCKET": infra.s3.bucket,
+        "LEADER_P12": str(keys["leader"]),
+        "SEAL_P12": str(keys["seal"]),
+        "P12_PASSWORD": PASSWORD,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(f"MOTCUA_{name}", value)
+    return load(Settings)
+
+
+@pytest.fixture
+async def office(settings: Settings, make_database: MakeDatabase) -> AsyncIterator[Office]:
+    """The service with its catalogue loaded."""
+    db, identity = await make_database("dossier"), Identity()
+    await publish_folder(db)
+    app.state.db, app.state.settings = db, settings
+    app.state.verifier = auth.Verifier("dossier", auth.Keys(ISSUER))
+    app.state.verifier.keys.use(identity.jwks)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://dossier") as http:
+        yield Office(http, db, identity)
+    app.state.db = None
