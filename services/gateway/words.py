@@ -36,6 +36,14 @@ DELIVERIES = {
     "desk": "Nhận tại bộ phận một cửa",
     "post": "Nhận qua bưu chính",
 }
+STEPS = {
+    "desk": "bộ phận một cửa",
+    "specialist": "công chức chuyên môn",
+    "division_head": "lãnh đạo phòng",
+    "leader": "lãnh đạo",
+    "clerk": "văn thư",
+    "desk_return": "trả kết quả",
+}
 LEVELS = {"full": "Toàn trình", "partial": "Một phần", "information_only": "Cung cấp thông tin"}
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 from fastapi import Request, Response
 
@@ -86,6 +87,19 @@ async def result(me: Citizen, code: str) -> Response:
 async def slip(me: Citizen, code: str) -> Response:
     """The appointment slip (Mẫu 01), from storage."""
     return await _download(me, f"/api/v1/dossiers/{code}/slip")
+
+
+@router.get("/kho-du-lieu")
+async def documents(request: Request, me: Citizen) -> Response:
+    """The citizen's store of electronic documents: results that were issued to them."""
+    found = await clients.dossier.get("/api/v1/documents", token=await me.token("dossier"))
+    return page(request, "documents.html", documents=found["items"])
+
+
+@router.get("/kho-du-lieu/{document_id}")
+async def document(me: Citizen, document_id: UUID) -> Response:
+    """The file of one document, from storage."""
+    return await _download(me, f"/api/v1/documents/{document_id}")
 
 
 async def _download(me: Visitor, path: str) -> Response:
