@@ -51,14 +51,21 @@ async def current(db: Database | Connection, code: str) -> tuple[UUID, Procedure
 
 
 VERSION = "SELECT version, definition, is_current FROM procedure WHERE id = $1"
+IS_CURRENT = "SELECT is_current FROM procedure WHERE id = $1"
+
+_versions: dict[UUID, Procedure] = {}
+"""Rows that were read before; a version never changes but for being current."""
 
 
 async def version(db: Database | Connection, procedure_id: UUID) -> tuple[Procedure, bool]:
     """The version a draft or dossier was made with, and whether it is still the current one."""
+    if procedure_id in _versions:
+        return _versions[procedure_id], await db.fetchval(IS_CURRENT, procedure_id)
     row = await db.fetchrow(VERSION, procedure_id)
     if row is None:
         raise KeyError(procedure_id)
-    return _procedure(row["definition"], row["version"]), row["is_current"]
+    procedure = _versions[procedure_id] = _procedure(row["definition"], row["version"])
+    return procedure, row["is_current"]
 
 
 def _procedure(definition: object, number: int) -> Procedure:
