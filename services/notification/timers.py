@@ -14,7 +14,7 @@ from services.notification.providers import Undeliverable, email, sms
 from services.notification.settings import Settings
 
 ATTEMPTS = 12
-"""With growing pauses: about an hour and a half."""
+"""With growing pauses: about half an hour in all."""
 
 timers = Timers()
 

@@ -99,6 +99,16 @@ async def test_a_letter_reaches_its_mailbox_under_the_messages_own_id(make_world
     assert await world.became(message) == ("sent", None, 1)
 
 
+async def test_every_subject_arrives_as_it_was_written(make_world: MakeWorld) -> None:
+    world = await make_world()
+    await hear(world.db, *story.all_events(), inbox=inbox)
+    for row in await world.db.fetch("SELECT id FROM message WHERE channel = 'email'"):
+        await world.deliver(row["id"])
+    written = await world.db.fetch("SELECT subject FROM message WHERE channel = 'in_app'")
+    assert {mail.subject for mail in world.mail.mails} <= {row["subject"] for row in written}
+    assert len(world.mail.mails) == 5
+
+
 async def test_a_text_reaches_its_phone_once_even_when_it_is_sent_twice(make_world: MakeWorld) -> None:
     world = await make_world()
     message = await world.message("sms")
