@@ -84,7 +84,7 @@ def machines(service: str) -> Iterator[Machine]:
         if isinstance(table, Mapping):
             yield from (_from_moves(name, moves) for name, moves in table.items())
         elif table:
-            yield _from_rows(parts[-2].capitalize(), table)
+            yield _from_rows(service.capitalize(), table)
 
 
 def _from_moves(name: str, table: Mapping[tuple[str, str], str]) -> Machine:
