@@ -1,0 +1,5 @@
+"""`python -m deploy.bench [NAME] [--json]`."""
+
+from deploy.bench import app
+
+app()

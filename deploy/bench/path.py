@@ -1,0 +1,68 @@
+"""`bench path`: the path of one event, part by part, against the bare parts, in one run on the same servers."""
+
+import asyncio
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from deploy.bench import projection, relay, submissions
+from deploy.bench.figures import Amount, Figures
+from deploy.bench.machine import describe
+from deploy.bench.report import Report
+from deploy.bench.rig import Rig, set_up
+from deploy.local.process import memory_mb
+
+SERVICES = ("identity", "dossier", "tracking")
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is done."""
+
+    repetitions: int
+    relayed: int
+    projected: int
+    submitted: int
+    latency_seconds: float
+    fresh_seconds: float
+
+
+FULL = Extent(repetitions=5, relayed=20_000, projected=10_000, submitted=200, latency_seconds=10, fresh_seconds=10)
+QUICK = Extent(repetitions=1, relayed=2_000, projected=1_000, submitted=20, latency_seconds=2, fresh_seconds=2)
+
+
+def measure(*, quick: bool = False) -> Report:
+    with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
+        return uvloop.run(_measure(Path(folder), QUICK if quick else FULL))
+
+
+async def _measure(folder: Path, much: Extent) -> Report:
+    async with set_up(folder) as rig:
+        return Report("path", await _figures(rig, much), await describe(rig))
+
+
+async def _figures(rig: Rig, much: Extent) -> Figures:
+    _say("relay throughput")
+    relayed, amounts = await relay.throughput(rig, count=much.relayed, repetitions=much.repetitions)
+    _say("relay latency")
+    rates = {20: much.latency_seconds, 200: much.latency_seconds, 1000: much.latency_seconds / 2}
+    latencies = await relay.latency(rig, rates=rates, repetitions=much.repetitions)
+    _say("services start")
+    await rig.stack.up(*SERVICES)
+    _say("projection")
+    projected = await projection.throughput(rig, count=much.projected, repetitions=much.repetitions)
+    citizens = await submissions.people(rig)
+    _say("submissions")
+    sent = await submissions.throughput(rig, citizens, count=much.submitted, repetitions=much.repetitions)
+    _say("freshness")
+    seen = await submissions.freshness(citizens, rate=20, seconds=much.fresh_seconds, repetitions=much.repetitions)
+    await asyncio.sleep(5)
+    held = [Amount(f"{name}, after all this", memory_mb(rig.stack.pid(name)), "MB") for name in SERVICES]
+    return Figures([relayed, projected, sent], [*latencies, seen], [*amounts, *held])
+
+
+def _say(what: str) -> None:
+    print(f"bench path: {what} …", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,211 @@
+"""(c) how many submissions are taken a second, and (e) how soon look-up shows them."""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx2
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from deploy.bench.figures import Latency, Ratio, Repeated
+from deploy.bench.rig import Rig
+from kit import ids
+
+CLIENTS = 16
+"""Concurrent clients, over HTTP and of the bare transaction alike."""
+FILE_NAME, FILE_TYPE = "to-khai.pdf", "application/pdf"
+PROCEDURE, UNIT, COMPONENT = "2.000635", "H99.02.01", "TP-TL-01"
+ANSWERS = {"event_type": "birth", "person_name": "Nguyễn Thị An", "copies": 2, "authorised": False}
+
+BARE_TABLES = """
+CREATE TABLE IF NOT EXISTS bare_dossier
+    (code text PRIMARY KEY, version int NOT NULL, state text NOT NULL, facts jsonb NOT NULL);
+CREATE TABLE IF NOT EXISTS bare_outbox
+    (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL, payload bytea NOT NULL);
+"""
+BARE_DOSSIER = "INSERT INTO bare_dossier VALUES ($1, 1, 'submitted', $2)"
+BARE_OUTBOX = "INSERT INTO bare_outbox (key, payload) VALUES ($1, $2)"
+
+
+def pdf() -> bytes:
+    """The smallest PDF with one page that a reader opens."""
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>",
+    ]
+    body, places = b"%PDF-1.7\n", []
+    for n, content in enumerate(objects, start=1):
+        places.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (n, content)
+    rows = b"".join(b"%010d 00000 n \n" % place for place in places)
+    table = b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, rows)
+    trailer = b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(body))
+    return body + table + trailer
+
+
+@dataclass(frozen=True)
+class Citizens:
+    """People who file, with tokens signed by the installation's own key."""
+
+    rig: Rig
+    dossier: httpx2.AsyncClient
+    tracking: httpx2.AsyncClient
+    ref: UUID
+
+    def headers(self, audience: str) -> dict[str, str]:
+        key = ECKey.import_key(json.loads(self.rig.stack.site.secrets.token_key.read_bytes()))
+        now = int(datetime.now(UTC).timestamp())
+        claims = {
+            "iss": self.rig.stack.env("dossier")["MOTCUA_IDENTITY_URL"],
+            "aud": audience,
+            "sub": str(self.ref),
+            "kind": "citizen",
+            "name": "Nguyễn Thị An",
+            "acr": 2,
+            "auth_time": now,
+            "iat": now,
+            "exp": now + 3600,
+            "jti": str(ids.new()),
+        }
+        header = {"alg": "ES256", "typ": "at+jwt", "kid": key.as_dict().get("kid") or key.thumbprint()}
+        return {"Authorization": f"Bearer {jwt.encode(header, claims, key, algorithms=['ES256'])}"}
+
+    async def draft(self) -> str:
+        """A draft that can be sent: answers given, the form uploaded as a real file. Its id."""
+        made = await self.dossier.post("/api/v1/drafts", json={"procedure_code": PROCEDURE, "receiving_unit": UNIT})
+        draft = f"/api/v1/drafts/{_good(made)['id']}"
+        _good(await self.dossier.patch(draft, json={"answers": ANSWERS, "delivery": "online", "sms_opt_in": False}))
+        data = pdf()
+        wish = {
+            "file_name": FILE_NAME,
+            "content_type": FILE_TYPE,
+            "size": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        upload = _good(await self.dossier.post(f"{draft}/components/{COMPONENT}/uploads", json=wish))
+        async with httpx2.AsyncClient() as browser:
+            file = {"file": (FILE_NAME, data, FILE_TYPE)}
+            (await browser.post(upload["url"], data=upload["fields"], files=file)).raise_for_status()
+        return draft
+
+    async def drafts(self, count: int) -> list[str]:
+        gate = asyncio.Semaphore(8)
+
+        async def one() -> str:
+            async with gate:
+                return await self.draft()
+
+        return list(await asyncio.gather(*[one() for _ in range(count)]))
+
+    async def send(self, draft: str) -> str:
+        """Submit; the dossier's code."""
+        code: str = _good(await self.dossier.post(f"{draft}/submission"))["code"]
+        return code
+
+    async def see(self, code: str) -> None:
+        """Returns when look-up shows the dossier."""
+        async with asyncio.timeout(30):
+            while True:
+                answer = await self.tracking.get(f"/api/v1/my/dossiers/{code}", params={"at_least": 1})
+                if answer.status_code == 200:
+                    return
+
+
+def _good(answer: httpx2.Response) -> dict[str, Any]:
+    if answer.is_error:
+        raise RuntimeError(
+            f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:500]}"
+        )
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def people(rig: Rig) -> Citizens:
+    limits = httpx2.Limits(max_connections=CLIENTS * 2)
+    citizens = Citizens(
+        rig,
+        httpx2.AsyncClient(base_url=rig.stack.url("dossier"), limits=limits, timeout=30),
+        httpx2.AsyncClient(base_url=rig.stack.url("tracking"), limits=limits, timeout=30),
+        ids.new(),
+    )
+    citizens.dossier.headers.update(citizens.headers("dossier"))
+    citizens.tracking.headers.update(citizens.headers("tracking"))
+    return citizens
+
+
+async def throughput(rig: Rig, citizens: Citizens, *, count: int, repetitions: int) -> Ratio:
+    """Drafts sent by concurrent clients, against a transaction of two inserts by as many, by turns."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    async with asyncpg.create_pool(rig.scratch.migration_url, min_size=CLIENTS, max_size=CLIENTS) as pool:
+        await pool.execute(BARE_TABLES)
+        await _all_sent(citizens, await citizens.drafts(CLIENTS))
+        for n in range(repetitions):
+            theirs.append(await _two_inserts(pool, f"t{n}", seconds=4))
+            drafts = await citizens.drafts(count)
+            ours.append(count / await _all_sent(citizens, drafts))
+    title = (
+        f"dossier: submissions with one PDF over HTTP, against a bare two-insert transaction ({CLIENTS} clients each)"
+    )
+    return Ratio(title, Repeated(tuple(ours)), Repeated(tuple(theirs)), "submissions/s", goal=0.3)
+
+
+async def _all_sent(citizens: Citizens, drafts: Sequence[str]) -> float:
+    waiting = list(drafts)
+
+    async def client() -> None:
+        while waiting:
+            await citizens.send(waiting.pop())
+
+    began = time.perf_counter()
+    await asyncio.gather(*[client() for _ in range(CLIENTS)])
+    return time.perf_counter() - began
+
+
+async def _two_inserts(pool: "asyncpg.Pool[asyncpg.Record]", prefix: str, *, seconds: float) -> float:
+    """Transactions a second: the least that a durable submission with its event could be."""
+    done = 0
+    facts, payload = json.dumps(ANSWERS, ensure_ascii=False), b"x" * 800
+    until = time.perf_counter() + seconds
+
+    async def client(n: int) -> None:
+        nonlocal done
+        async with pool.acquire() as conn:
+            while time.perf_counter() < until:
+                code = f"{prefix}-{n}-{done}"
+                async with conn.transaction():
+                    await conn.execute(BARE_DOSSIER, code, facts)
+                    await conn.execute(BARE_OUTBOX, code, payload)
+                done += 1
+
+    await asyncio.gather(*[client(n) for n in range(CLIENTS)])
+    return done / seconds
+
+
+async def freshness(citizens: Citizens, *, rate: int, seconds: float, repetitions: int) -> Latency:
+    """From the answer to a submission until look-up shows the dossier, at a steady rate."""
+    measured: list[float] = []
+    for _ in range(repetitions):
+        drafts = await citizens.drafts(round(rate * seconds))
+        async with asyncio.TaskGroup() as senders:
+            began = time.perf_counter()
+            for n, draft in enumerate(drafts):
+                await asyncio.sleep(max(0.0, began + n / rate - time.perf_counter()))
+                senders.create_task(_sent_and_seen(citizens, draft, measured))
+    return Latency("answer to a submission → look-up shows it", f"{rate} submissions/s", tuple(measured), goal_p99=300)
+
+
+async def _sent_and_seen(citizens: Citizens, draft: str, measured: list[float]) -> None:
+    code = await citizens.send(draft)
+    answered = time.perf_counter()
+    await citizens.see(code)
+    measured.append((time.perf_counter() - answered) * 1000)
