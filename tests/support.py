@@ -3,22 +3,14 @@
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
-
-T = TypeVar("T")
+from collections.abc import Callable
+from typing import Any
 
 
-async def eventually(
-    condition: Callable[[], Awaitable[T]] | Callable[[], T],
-    *,
-    within: float = 10.0,
-    every: float = 0.05,
-    what: str = "",
-) -> T:
-    """Waits until the condition answers something true, and returns it; AssertionError after `within` seconds.
+async def eventually(condition: Callable[[], Any], *, within: float = 10.0, every: float = 0.05, what: str = "") -> Any:
+    """Waits until the condition (async or not) answers something true, and returns that.
 
-    An AssertionError in the condition counts as "not yet", and is the one that is raised at the end.
+    AssertionError after `within` seconds. One in the condition counts as "not yet", and is the one raised at the end.
     """
     until = time.monotonic() + within
     while True:
@@ -27,7 +19,7 @@ async def eventually(
             answer = condition()
             found = await answer if inspect.isawaitable(answer) else answer
             if found:
-                return cast(T, found)
+                return found
         except AssertionError as not_yet:
             last = not_yet
         if time.monotonic() > until:

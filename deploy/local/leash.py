@@ -14,7 +14,8 @@ from functools import partial
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LINUX = sys.platform == "linux"
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+_PR_SET_PDEATHSIG, _PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 
@@ -50,8 +51,8 @@ def _become(user: pwd.struct_passwd) -> None:
 
     PostgreSQL refuses user id 0; it does not mind a capability. Where the kernel grants none, permissions decide.
     """
-    if _LINUX:
-        _LIBC.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    if _LINUX:  # else the kernel takes the capability at setuid, and hides it from access(2), which initdb asks
+        _LIBC.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     with contextlib.suppress(PermissionError):
         os.setgroups([])
     os.setgid(user.pw_gid)
