@@ -65,6 +65,16 @@ class Letter:
         return outbox.Cause(event_id, self.headers.get("ce_correlationid", event_id))
 
 
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """A record that had been parked."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
 @dataclass(slots=True)
 class Position:
     """How far one aggregate was heard."""
@@ -125,18 +135,33 @@ class Inbox:
 
     async def _one_by_one(self, db: Database, records: Sequence[Record], bury: "Bury") -> None:
         for record in records:
-            try:
-                await self._in_one_transaction(db, [record])
-            except Exception as exc:
-                if is_transient(exc):
-                    raise
-                log.error("inbox.dead_letter", channel=record.topic, error=type(exc).__name__)
-                await bury(record, exc)
-                telemetry.DEAD.labels(record.topic).inc()
+            if await self._alone(db, record, bury):
+                await self._free(db, record, bury)
 
-    async def _in_one_transaction(self, db: Database, records: Sequence[Record]) -> None:
+    async def _alone(self, db: Database, record: Record, bury: "Bury") -> bool:
+        """Apply this record and nothing that waits for it; False if it had to be buried."""
+        try:
+            await self._in_one_transaction(db, [record], freeing=False)
+        except Exception as exc:
+            if is_transient(exc):
+                raise
+            log.error("inbox.dead_letter", channel=record.topic, error=type(exc).__name__)
+            await bury(record, exc)
+            telemetry.DEAD.labels(record.topic).inc()
+            return False
+        return True
+
+    async def _free(self, db: Database, before: Record, bury: "Bury") -> None:
+        """Apply what waited for this record, each alone: poison among it condemns nothing but itself."""
+        aggregate = (self.consumer, before.topic, (before.key or b"").decode())
+        going = True
+        while going and (row := await db.fetchrow(FREED, *aggregate)):
+            going = await self._alone(db, Freed(before.topic, before.key, row["payload"], _raw(row["headers"])), bury)
+            await db.execute(DROP, *aggregate, row["version"])
+
+    async def _in_one_transaction(self, db: Database, records: Sequence[Record], *, freeing: bool = True) -> None:
         async with db.transaction() as tx:
-            await self.apply(tx, [letter for letter in map(self._read, records) if letter])
+            await self.apply(tx, [letter for letter in map(self._read, records) if letter], freeing=freeing)
             for record in records:
                 if record.value is None:
                     await self._erase(tx, record)
@@ -154,8 +179,9 @@ class Inbox:
         if eraser := self.erasers.get(record.topic):
             await eraser(tx, record.key.decode())
 
-    async def apply(self, tx: Connection, letters: Sequence[Letter]) -> None:
-        """Inside the caller's transaction: what is next is applied, the rest is skipped or parked."""
+    async def apply(self, tx: Connection, letters: Sequence[Letter], *, freeing: bool = True) -> None:
+        """Inside the caller's transaction: what is next is applied (with what waited for it, when `freeing`), the rest
+        is skipped or parked."""
         positions = await _lock(tx, self.consumer, letters)
         ready: list[Letter] = []
         for letter in letters:
@@ -165,9 +191,10 @@ class Inbox:
             elif letter.version == position.version + 1 or letter.channel.compacted:
                 ready.append(letter)
                 position.version = letter.version
-                ready += await self._unpark(tx, letter, position) if position.parked else []
             else:
                 position.parked += await _park(tx, self.consumer, letter)
+            if position.parked and freeing:
+                ready += await self._unpark(tx, letter, position)
         await self._deliver(tx, ready)
         await _save(tx, self.consumer, positions)
 
@@ -177,8 +204,7 @@ class Inbox:
         for row in await tx.fetch(PARKED, self.consumer, before.channel.name, before.key, position.version):
             if row["version"] != position.version + 1:
                 break
-            headers = [(name, value.encode()) for name, value in row["headers"].items()]
-            found.append(read(before.channel, before.key.encode(), row["payload"], headers))
+            found.append(read(before.channel, before.key.encode(), row["payload"], _raw(row["headers"])))
             position.version, position.parked = row["version"], position.parked - 1
         await tx.execute(UNPARK, self.consumer, before.channel.name, before.key, position.version)
         return found
@@ -187,8 +213,10 @@ class Inbox:
         """Runs of one channel go to its subscriber together if it takes batches, else one by one, in order."""
         known = [letter for letter in letters if letter.event]
         for letter in letters:
-            counter = telemetry.APPLIED.labels(letter.channel.name, type(letter.event).__name__)
-            (counter if letter.event else telemetry.IGNORED.labels(letter.channel.name)).inc()
+            if letter.event:
+                telemetry.APPLIED.labels(letter.channel.name, type(letter.event).__name__).inc()
+            else:
+                telemetry.IGNORED.labels(letter.channel.name).inc()
         for name in dict.fromkeys(letter.channel.name for letter in known):
             subscription = self.subscriptions[name]
             theirs = [letter for letter in known if letter.channel.name == name]
@@ -258,6 +286,16 @@ PARKED = """
 SELECT version, headers, payload FROM inbox_parked
 WHERE consumer = $1 AND channel = $2 AND key = $3 AND version > $4 ORDER BY version
 """
+FREED = """
+SELECT q.version, q.headers, q.payload FROM inbox_parked q JOIN inbox_position p USING (consumer, channel, key)
+WHERE q.consumer = $1 AND q.channel = $2 AND q.key = $3 AND q.version = p.version + 1
+"""
+DROP = """
+WITH gone AS (
+    DELETE FROM inbox_parked WHERE consumer = $1 AND channel = $2 AND key = $3 AND version = $4 RETURNING version)
+UPDATE inbox_position SET parked = parked - (SELECT count(*) FROM gone)
+WHERE consumer = $1 AND channel = $2 AND key = $3
+"""
 UNPARK = "DELETE FROM inbox_parked WHERE consumer = $1 AND channel = $2 AND key = $3 AND version <= $4"
 
 
@@ -270,6 +308,10 @@ async def _lock(tx: Connection, consumer: str, letters: Sequence[Letter]) -> dic
         await tx.execute(OPEN, consumer, names, keys)
         rows = await tx.fetch(LOCK, consumer, names, keys)
     return {(row["channel"], row["key"]): Position(row["version"], row["parked"]) for row in rows}
+
+
+def _raw(headers: dict[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, value.encode()) for name, value in headers.items()]
 
 
 async def _park(tx: Connection, consumer: str, letter: Letter) -> int:

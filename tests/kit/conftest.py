@@ -42,18 +42,34 @@ def settings(infra: Infra, db: Database) -> Settings:
 
 
 @pytest.fixture
-async def kafka(infra: Infra) -> AsyncIterator[Kafka]:
+def consumer() -> str:
+    """Who hears the parcels: a group of this test's own."""
+    return f"depot{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def channel() -> Channel:
+    """Parcels; the topic is there for tests that ask for `kafka`."""
+    return parcels.channel(f"test{uuid4().hex[:12]}.parcels.v1")
+
+
+@pytest.fixture
+async def kafka(infra: Infra, channel: Channel, consumer: str) -> AsyncIterator[Kafka]:
+    """The broker, with the test's channel and the place for its dead letters."""
     async with Kafka(infra.kafka) as observer:
+        await observer.create(channel.name, channel.partitions)
+        await observer.create(dead_letter_topic(consumer, channel.name), 1)
         yield observer
 
 
 @pytest.fixture
-async def channel(kafka: Kafka) -> Channel:
-    """Parcels, with the topic and its dead letters."""
-    made = parcels.channel(f"test{uuid4().hex[:12]}.parcels.v1")
-    await kafka.create(made.name, made.partitions)
-    await kafka.create(dead_letter_topic(parcels.CONSUMER, made.name), 1)
-    return made
+async def effects(infra: Infra, db: Database) -> Database:
+    """The database with a table in which subscribers leave their effects; doing it twice is seen."""
+    admin = await administrator(infra, db)
+    await admin.execute("CREATE TABLE effect (n int GENERATED ALWAYS AS IDENTITY, parcel text, version int, note text)")
+    await admin.execute("GRANT ALL ON effect TO PUBLIC")
+    await admin.close()
+    return db
 
 
 @pytest.fixture
@@ -77,12 +93,17 @@ async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[list["async
                 await task
 
 
+async def administrator(infra: Infra, db: Database) -> "asyncpg.Connection[asyncpg.Record]":
+    """A connection to this database that may do everything."""
+    return await asyncpg.connect(infra.postgres.rpartition("/")[0] + "/" + db.url.rpartition("/")[2])
+
+
 async def end_sessions(infra: Infra, db: Database, *, that: str = "true") -> int:
     """Break the connections to this database for which the SQL condition over pg_stat_activity holds."""
-    admin = await asyncpg.connect(infra.postgres)
+    admin = await administrator(infra, db)
+    mine = "datname = current_database() AND pid <> pg_backend_pid()"
     try:
-        database = db.url.rpartition("/")[2]
-        sql = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND ({that})"  # noqa: S608
-        return int(await admin.fetchval(sql, database))
+        sql = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {mine} AND ({that})"  # noqa: S608
+        return int(await admin.fetchval(sql))
     finally:
         await admin.close()

@@ -55,6 +55,15 @@ class Kafka:
                 found[partition] += records
         return [record for partition in partitions for record in found[partition]]
 
+    async def rewind(self, group: str, topic: str) -> None:
+        """Let the (empty) group read the topic from its beginning, as if it had never committed."""
+        partitions = [TopicPartition(topic, number) for number in await self._writer.partitions_for(topic)]
+        member = AIOKafkaConsumer(bootstrap_servers=self.address, group_id=group, enable_auto_commit=False)
+        member.assign(partitions)
+        await member.start()
+        await member.commit(dict.fromkeys(partitions, 0))
+        await member.stop()
+
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """How far the group has come, by partition."""
         offsets = await self._admin.list_consumer_group_offsets(group)

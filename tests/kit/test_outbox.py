@@ -23,21 +23,13 @@ from kit.outbox import Relay
 from kit.settings import Settings
 from tests.kit.conftest import end_sessions, running
 from tests.kit.kafka import Kafka, first_heard, histories
-from tests.kit.parcels import ParcelMoved, ParcelSent
+from tests.kit.parcels import ParcelSent, moved, sent
 from tests.support import eventually
 from tests.support_proxy import proxy
 
 DRAINED = "SELECT NOT EXISTS (SELECT FROM outbox WHERE published_at IS NULL)"
 RELAY = f"pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = {outbox.LOCK} AND granted)"  # noqa: S608
 """The session that holds the slots."""
-
-
-def sent(parcel: str, version: int = 1, weight: int = 500) -> ParcelSent:
-    return ParcelSent(version=version, occurred_at=now(), parcel=parcel, weight=weight)
-
-
-def moved(parcel: str, version: int, to: str = "Hòa Lạc") -> ParcelMoved:
-    return ParcelMoved(version=version, occurred_at=now(), parcel=parcel, to=to)
 
 
 async def say(db: Database, channel: Channel, *events: Event) -> None:
@@ -296,7 +288,7 @@ async def test_a_relay_that_starts_before_kafka_waits_for_it(
 
 
 async def test_a_relay_that_is_stopped_while_kafka_is_away_leaves_nothing_running(
-    infra: Infra, db: Database, settings: Settings, channel: Channel
+    infra: Infra, db: Database, settings: Settings, channel: Channel, kafka: Kafka
 ) -> None:
     async with proxy(infra.kafka) as way:
         before = asyncio.all_tasks()
@@ -334,7 +326,7 @@ ASLEEP = "SELECT asleep FROM outbox_relay"
 
 
 async def test_a_sleeping_relay_is_woken_by_the_transaction_that_says_something(
-    db: Database, settings: Settings, channel: Channel, monkeypatch: pytest.MonkeyPatch
+    db: Database, settings: Settings, channel: Channel, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "WATCH", 600.0)  # it will not look by itself
     async with running(Relay(settings).run()):
@@ -344,7 +336,7 @@ async def test_a_sleeping_relay_is_woken_by_the_transaction_that_says_something(
 
 
 async def test_a_wake_up_that_was_lost_costs_a_second_not_the_event(
-    db: Database, settings: Settings, channel: Channel
+    db: Database, settings: Settings, channel: Channel, kafka: Kafka
 ) -> None:
     async with db.transaction() as tx:
         await outbox.record(tx, channel, sent("parcel-1"))  # nobody sleeps yet, so nobody is to be woken
