@@ -36,7 +36,6 @@ class Ratio:
     bare: Repeated
     unit: str
     goal: float
-    notes: str = ""
 
     @property
     def fraction(self) -> Repeated:
@@ -78,7 +77,13 @@ class Amount:
     unit: str
 
 
-Figure = Ratio | Latency | Amount
+@dataclass(frozen=True)
+class Rates:
+    """A rate with nothing to be held against."""
+
+    title: str
+    values: Repeated
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -87,12 +92,14 @@ class Figures:
 
     ratios: list[Ratio] = field(default_factory=list)
     latencies: list[Latency] = field(default_factory=list)
+    rates: list[Rates] = field(default_factory=list)
     amounts: list[Amount] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "ratios": [_ratio(r) for r in self.ratios],
             "latencies": [_latency(entry) for entry in self.latencies],
+            "rates": [{"title": r.title, "unit": r.unit, "values": r.values.values} for r in self.rates],
             "amounts": [vars(a) for a in self.amounts],
         }
 

@@ -15,10 +15,11 @@ from deploy.local import jars
 LIBRARIES = ("aiokafka", "asyncpg", "faststream", "fastapi", "uvicorn", "uvloop")
 
 
-async def describe(rig: Rig) -> dict[str, str]:
+async def describe(rig: Rig, load_before: float) -> dict[str, str]:
     return {
         "date": f"{datetime.now(UTC):%d/%m/%Y %H:%M} UTC",
         "machine": f"{_processor()}, {_cores()} cores, {_gigabytes():.0f} GB, {platform.system()}",
+        "load before": f"{load_before:.1f} (processes wanting a core, average of the minute before)",
         "PostgreSQL": await _postgres(rig),
         "Kafka": _kafka(),
         "Python": platform.python_version(),

@@ -1,6 +1,7 @@
 """`bench path`: the path of one event, part by part, against the bare parts, in one run on the same servers."""
 
 import asyncio
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ class Extent:
     fresh_seconds: float
 
 
-FULL = Extent(repetitions=5, relayed=20_000, projected=10_000, submitted=200, latency_seconds=10, fresh_seconds=10)
-QUICK = Extent(repetitions=1, relayed=2_000, projected=1_000, submitted=20, latency_seconds=2, fresh_seconds=2)
+FULL = Extent(repetitions=5, relayed=20_000, projected=10_000, submitted=400, latency_seconds=10, fresh_seconds=10)
+QUICK = Extent(repetitions=1, relayed=2_000, projected=1_000, submitted=40, latency_seconds=2, fresh_seconds=2)
 
 
 def measure(*, quick: bool = False) -> Report:
@@ -40,28 +41,29 @@ def measure(*, quick: bool = False) -> Report:
 
 
 async def _measure(folder: Path, much: Extent) -> Report:
+    load_before = os.getloadavg()[0]
     async with set_up(folder) as rig:
-        return Report("path", await _figures(rig, much), await describe(rig))
+        return Report("path", await _figures(rig, much, folder), await describe(rig, load_before))
 
 
-async def _figures(rig: Rig, much: Extent) -> Figures:
+async def _figures(rig: Rig, much: Extent, folder: Path) -> Figures:
     _say("relay throughput")
     relayed, amounts = await relay.throughput(rig, count=much.relayed, repetitions=much.repetitions)
     _say("relay latency")
     rates = {20: much.latency_seconds, 200: much.latency_seconds, 1000: much.latency_seconds / 2}
     latencies = await relay.latency(rig, rates=rates, repetitions=much.repetitions)
     _say("services start")
-    await rig.stack.up(*SERVICES)
+    await rig.stack.up(*SERVICES, env={"MOTCUA_TENANT": str(submissions.tenant(folder))})
     _say("projection")
     projected = await projection.throughput(rig, count=much.projected, repetitions=much.repetitions)
     citizens = await submissions.people(rig)
     _say("submissions")
-    sent = await submissions.throughput(rig, citizens, count=much.submitted, repetitions=much.repetitions)
+    sent, with_file = await submissions.throughput(rig, citizens, count=much.submitted, repetitions=much.repetitions)
     _say("freshness")
     seen = await submissions.freshness(citizens, rate=20, seconds=much.fresh_seconds, repetitions=much.repetitions)
     await asyncio.sleep(5)
     held = [Amount(f"{name}, after all this", memory_mb(rig.stack.pid(name)), "MB") for name in SERVICES]
-    return Figures([relayed, projected, sent], [*latencies, seen], [*amounts, *held])
+    return Figures([relayed, projected, sent], [*latencies, seen], [with_file], [*amounts, *held])
 
 
 def _say(what: str) -> None:

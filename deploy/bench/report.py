@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.bench.figures import Amount, Figures, Latency, Ratio
+from deploy.bench.figures import Amount, Figures, Latency, Rates, Ratio
 
 HEAD = """\
 # Benchmarks
@@ -53,6 +53,7 @@ class Report:
         yield from map(_latency, self.figures.latencies)
         yield "\n| besides | |"
         yield "|---|--:|"
+        yield from map(_rates, self.figures.rates)
         yield from map(_amount, self.figures.amounts)
         yield ""
 
@@ -88,6 +89,10 @@ def _latency(entry: Latency) -> str:
             f"{_verdict(entry.met)} |",
         ]
     )
+
+
+def _rates(rates: Rates) -> str:
+    return f"| {rates.title} | {rates.values.shown(lambda v: f'{v:,.0f}')} {rates.unit} |"
 
 
 def _amount(amount: Amount) -> str:
