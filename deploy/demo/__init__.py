@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.demo.eyes import Unseen
-from deploy.demo.screen import show, show_end
+from deploy.demo.screen import begin, show, show_end
 from deploy.demo.story import Story
 from deploy.demo.web import Refused, Unreachable
 from deploy.local import running
@@ -29,7 +29,8 @@ def demo(
     state = running.read_state()
     if state is None or not running.is_running():
         raise Trouble("Một Cửa is not running: start it with `./motcua up --detach`, then run the demonstration again.")
-    story = Story(running.site(state["ports"]), on_step=(lambda step: None) if as_json else show)
+    site = running.site(state["ports"])
+    story = Story(site) if as_json else Story(site, on_begin=begin, on_step=show)
     failure = asyncio.run(_play(story))
     if as_json:
         typer.echo(json.dumps(story.as_json(failure), ensure_ascii=False, indent=2))

@@ -1,8 +1,16 @@
 """What people see of the story."""
 
+import sys
+
 import typer
 
-from deploy.demo.story import Step, Story
+from deploy.demo.story import Scene, Step, Story
+
+
+def begin(scene: Scene) -> None:
+    """The step that is being played; the line is written over when it was seen to the end."""
+    if sys.stdout.isatty():
+        typer.echo(f"… {scene.title}\r", nl=False)
 
 
 def show(step: Step) -> None:

@@ -60,6 +60,7 @@ class Story:
     """One playing of the scenario; every command carries a key of its own, so that repeating it changes nothing."""
 
     site: Site
+    on_begin: Callable[[Scene], None] = lambda scene: None
     on_step: Callable[[Step], None] = lambda step: None
     code: str = ""
     version: int = 0
@@ -75,6 +76,8 @@ class Story:
         self.citizen: Person
         self.draft_id = ""
         self._run = uuid4().hex[:12]
+        self._answered = 0.0
+        """When the act of this step was answered."""
 
     async def close(self) -> None:
         await self.web.close()
@@ -84,6 +87,7 @@ class Story:
         began = time.monotonic()
         for scene in SCENES:
             self.doing = scene.title
+            self.on_begin(scene)
             step = await self._play(scene)
             self.steps.append(step)
             self.on_step(step)
@@ -91,14 +95,13 @@ class Story:
 
     async def _play(self, scene: Scene) -> Step:
         lines = await scene.act(self)
-        answered = time.monotonic()
         events: tuple[str, ...] = ()
         took: int | None = None
         if scene.events:
             events = await self.eyes.news(
                 self.citizen, self.code, self.version, scene.events, scene.status, scene.folder
             )
-            took = round((time.monotonic() - answered) * 1000)
+            took = round((time.monotonic() - self._answered) * 1000)
         lines += [f"thư điện tử: {await self.eyes.mail(self.code, part)}" for part in scene.mails]
         lines += [f"tin nhắn: {await self.eyes.text(self.code, part)}" for part in scene.texts]
         return Step(scene.title, tuple(lines), events, took)
@@ -142,6 +145,7 @@ class Story:
 
     async def send(self) -> list[str]:
         sent = await self.citizen.post("dossier", f"drafts/{self.draft_id}/submission", self._key("send"))
+        self._answered = time.monotonic()
         self.code, self.version = sent["code"], sent["version"]
         return [f"mã hồ sơ {self.code}"]
 
@@ -185,6 +189,7 @@ class Story:
         url = f"{self.site.url('payment')}/api/v1/dossiers/{self.code}/attempts"
         begun = (await self.web.call("POST", url, key=self._key(f"pay-{attempt}"), json=wish)).json()
         await self.web.call("POST", begun["redirect_url"], data={"decision": "pay"})
+        self._answered = time.monotonic()
 
     async def _fee_is_paid(self) -> bool:
         return bool((await self._public("payment", f"dossiers/{self.code}/fees"))["state"] == "paid")
@@ -240,7 +245,7 @@ class Story:
 
         await until(f"hồ sơ không có trong hàng đợi {queue}", waiting)
         done: dict[str, Any] = await officer.post("dossier", f"dossiers/{self.code}/{act}", self._key(act))
-        self.version = done["version"]
+        self._answered, self.version = time.monotonic(), done["version"]
         return done
 
     # ── calls ──
