@@ -23,8 +23,8 @@ log = structlog.get_logger()
 
 POLL = 0.25
 """Seconds between looks at the next due time: one indexed row, so thousands of pending timers cost nothing."""
-AT_ONCE = 20
-"""Timers taken by one look, and jobs of one process at the same time."""
+AT_ONCE = 4
+"""Jobs of one process at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +75,31 @@ async def cancel(tx: Connection, kind: str, key: str) -> None:
     await tx.execute(CANCEL, kind, key)
 
 
+# MATERIALIZED, or a plan that runs the inner query once for every row would take more timers than it returns.
 TAKE_DUE = """
-DELETE FROM timer WHERE (kind, key) IN (
+WITH next AS MATERIALIZED (
     SELECT kind, key FROM timer WHERE due_at <= now() AND given_up_at IS NULL AND kind = ANY($1)
     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING kind, key, due_at, payload, attempt + 1 AS attempt, traceparent
+DELETE FROM timer t USING next WHERE t.kind = next.kind AND t.key = next.key
+RETURNING t.kind, t.key, t.due_at, t.payload, t.attempt + 1 AS attempt, t.traceparent
 """
 LEASE = """
-UPDATE timer SET attempt = attempt + 1, due_at = now() + make_interval(secs => ($2::float8[])[array_position($1, kind)])
-WHERE (kind, key) IN (
-    SELECT kind, key FROM timer WHERE due_at <= now() AND given_up_at IS NULL AND kind = ANY($1)
-    ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING kind, key, due_at, payload, attempt, traceparent
+WITH next AS MATERIALIZED (
+    SELECT kind, key, due_at FROM timer WHERE due_at <= now() AND given_up_at IS NULL AND kind = ANY($1)
+    ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+UPDATE timer t
+SET attempt = attempt + 1, due_at = now() + make_interval(secs => ($2::float8[])[array_position($1, t.kind)])
+FROM next WHERE t.kind = next.kind AND t.key = next.key
+RETURNING t.kind, t.key, next.due_at, t.payload, t.attempt, t.traceparent, t.due_at AS leased_until
 """
 PUT_BACK = """
 INSERT INTO timer (kind, key, due_at, payload, attempt, traceparent, last_error) VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
-DONE = "DELETE FROM timer WHERE kind = $1 AND key = $2 AND attempt = $3 AND given_up_at IS NULL"
+# Only whoever still has the lease ends it: meanwhile the job may have been scheduled anew, or taken by another.
+DONE = "DELETE FROM timer WHERE kind = $1 AND key = $2 AND due_at = $3"
 LATER = """
 UPDATE timer SET due_at = $4, last_error = $5, given_up_at = CASE WHEN $6 THEN now() END
-WHERE kind = $1 AND key = $2 AND attempt = $3
+WHERE kind = $1 AND key = $2 AND due_at = $3
 """
 
 
@@ -128,7 +133,7 @@ class Timers:
         async with asyncio.TaskGroup() as group:
             if self.deadlines:
                 group.create_task(_for_ever(lambda: self.fire_next(db)))
-            for _ in range(min(AT_ONCE, 4) if self.jobs else 0):
+            for _ in range(AT_ONCE if self.jobs else 0):
                 group.create_task(_for_ever(lambda: self.work_next(db)))
 
     async def fire_next(self, db: Database) -> bool:
@@ -141,8 +146,6 @@ class Timers:
                 async with tx.transaction():  # a savepoint: a failing handler must not lose the timer
                     await self._fire(tx, Timer(*row))
             except Exception as exc:
-                if is_transient(exc):
-                    raise
                 await self._postpone_deadline(tx, Timer(*row), exc)
         return True
 
@@ -160,21 +163,22 @@ class Timers:
     async def work_next(self, db: Database) -> bool:
         """Do the one job that is longest due; False if there is none."""
         kinds = list(self.jobs)
-        row = await db.fetchrow(LEASE, kinds, [self.jobs[kind].lease for kind in kinds], 1)
+        row = await db.fetchrow(LEASE, kinds, [self.jobs[kind].lease for kind in kinds])
         if row is None:
             return False
-        timer = Timer(*row)
+        *fields, leased_until = row
+        timer = Timer(*fields)
         try:
             with telemetry.span(f"job {timer.kind}", parent=timer.traceparent):
                 await self.jobs[timer.kind].work(db, timer)
         except Exception as exc:
-            await self._later(db, timer, exc)
+            await self._later(db, timer, leased_until, exc)
         else:
-            await db.execute(DONE, timer.kind, timer.key, timer.attempt)
+            await db.execute(DONE, timer.kind, timer.key, leased_until)
             telemetry.FIRED.labels(timer.kind).inc()
         return True
 
-    async def _later(self, db: Database, timer: Timer, exc: Exception) -> None:
+    async def _later(self, db: Database, timer: Timer, leased_until: datetime, exc: Exception) -> None:
         last = timer.attempt >= self.jobs[timer.kind].attempts
         level = log.error if last else log.warning
         level(
@@ -186,7 +190,7 @@ class Timers:
         if last:
             telemetry.GIVEN_UP.labels(timer.kind).inc()
         again = now() + _pause(timer.attempt)
-        await db.execute(LATER, timer.kind, timer.key, timer.attempt, again, type(exc).__name__, last)
+        await db.execute(LATER, timer.kind, timer.key, leased_until, again, type(exc).__name__, last)
 
 
 async def _for_ever(step: Callable[[], Awaitable[bool]]) -> None:

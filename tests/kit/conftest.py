@@ -9,6 +9,10 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from typer.testing import CliRunner
 
 from contracts.envelope import Channel
@@ -77,6 +81,24 @@ def operator(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """Runs operators' commands on the test's database; in a thread, since each has an event loop of its own."""
     monkeypatch.setattr("kit.settings._loaded", {Settings: settings})
     return CliRunner()
+
+
+@pytest.fixture(scope="session")
+def exporter() -> InMemorySpanExporter:
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        provider = TracerProvider()
+        trace.set_tracer_provider(provider)
+    exporter = InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return exporter
+
+
+@pytest.fixture
+def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
+    """What this process has finished since the test began."""
+    exporter.clear()
+    return exporter
 
 
 @asynccontextmanager
