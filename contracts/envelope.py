@@ -75,8 +75,8 @@ class Channel:
         return f"vn.motcua.{self.owner}.{event.__name__}.{self.major}"
 
     def schema_of(self, event: type[Event]) -> str:
-        """`ce_dataschema`: where the JSON Schema of the body stands, below the contracts' folder."""
-        return f"schemas/{event.__name__}.{self.major}.json"
+        """`ce_dataschema`: the `$id` of the JSON Schema of the body, which stands in the contracts' `schemas/`."""
+        return f"urn:motcua:schema:{event.__name__}.{self.major}"
 
     def event_named(self, ce_type: str) -> type[Event] | None:
         """The class behind a `ce_type`, or None for a type that this version of the contracts does not

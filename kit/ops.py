@@ -110,7 +110,7 @@ def cli(service: str) -> typer.Typer:
 
     @app.command()
     def replay(
-        channel: Annotated[str, typer.Argument(help="the channel, e.g. dossier.dossiers.v1")],
+        channel: Annotated[str, typer.Argument(help="name of one of its channels")],
         since: Annotated[datetime | None, typer.Option(help="only events recorded since then (UTC)")] = None,
         key: Annotated[str | None, typer.Option(help="only this aggregate")] = None,
         dry_run: Annotated[bool, typer.Option(help="only count")] = False,

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from kit import auth, clients, ops, problems, telemetry
 from kit.db import Database, is_transient, pending
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 
 Startup = Callable[[Database], Awaitable[None]]
 
+NO_TELEMETRY_OF_ITS_OWN = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False)
+"""FastAPI's spans carry path and query, its logs the texts of exceptions: both may hold somebody's data."""
 MONTHS = "SELECT outbox_month(now()::date), outbox_month((now() + interval '1 month')::date)"
 
 
@@ -46,7 +49,9 @@ def service(
         async with _Process(name, app, load(settings), inbox, timers, startup):
             yield
 
-    app = FastAPI(title=f"Một Cửa: {name}", version="1", lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title=f"Một Cửa: {name}", version="1", lifespan=lifespan, redoc_url=None, telemetry=NO_TELEMETRY_OF_ITS_OWN
+    )
     app.state.db = None
     problems.install(app)
     app.add_middleware(telemetry.Observe)
