@@ -1,13 +1,16 @@
 """The desk, the specialist, the leader and the clerk over HTTP: who may do what, when; clocks; payment."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from contracts.money import FeeTiming
 from kit.clock import now
 from kit.timers import Timer
-from services.dossier import timers
+from services.dossier import tenant, timers
+from services.dossier.catalogue import store as catalogue
 from services.dossier.processing import store
 from tests.dossier.office import Office
 
@@ -116,6 +119,29 @@ async def test_the_result_is_not_the_citizens_before_it_is_published(office: Off
 
     assert name(await office.call("GET", f"/dossiers/{code}/result", office.an, 409)) == "result-not-ready"
     await office.call("GET", f"/dossiers/{code}/result", office.officers["leader"])
+
+
+async def test_a_fee_that_comes_first_is_paid_before_the_desk_sees_anything(office: Office) -> None:
+    (extract,) = tenant.procedures("deploy/tenants/an-binh")[:1]
+    (case, *_) = extract.cases
+    first = replace(case, fee=replace(case.fee, timing=FeeTiming.BEFORE_ACCEPTANCE))
+    async with office.db.transaction() as tx:
+        await catalogue.publish(tx, [replace(extract, cases=(first,))])
+    code = await office.submitted()
+    desk = office.officers["desk"]
+    assert (await office.call("GET", f"/dossiers/{code}", office.an))["status"] == "awaiting_prepayment"
+    assert (await office.call("GET", "/queues/reception", desk))["items"] == []
+    assert await office.db.fetchval("SELECT count(*) FROM timer") == 0
+    assert name(await office.act(code, "acceptance", expect=409)) == "act-not-possible"
+
+    await office.paid(code)
+
+    assert [item["code"] for item in (await office.call("GET", "/queues/reception", desk))["items"]] == [code]
+    assert await office.events(code) == [(1, "DossierAwaitingPayment"), (2, "DossierSubmitted")]
+    assert (await office.bodies(code))["DossierSubmitted"]["components"][0]["code"] == "TP-TL-01"
+    assert await office.db.fetchval("SELECT kind FROM timer") == "reception_deadline"
+    await office.paid(code)
+    assert len(await office.events(code)) == 2
 
 
 # ── clocks ──

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import structlog
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import BaseModel
 
 from kit.auth import Public
@@ -39,14 +39,16 @@ class Procedures(BaseModel):
 
 @router.get("", dependencies=[Public])
 async def find_procedures(
-    db: Db, q: Annotated[str, Query(max_length=200)] = "", limit: Annotated[int, Query(ge=1, le=100)] = 50
+    db: Db,
+    q: Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")] = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> Procedures:
     """Procedures that can be filed here; `q` with or without diacritics."""
     return Procedures(items=[_summary(procedure) for procedure in await store.search(db, q, limit)])
 
 
 @router.get("/{code}", dependencies=[Public])
-async def get_procedure(code: str, db: Db) -> dict[str, Any]:
+async def get_procedure(code: Annotated[str, Path(pattern="^[A-Za-z0-9.]{1,40}$")], db: Db) -> dict[str, Any]:
     """The current version of one procedure: cases, components, e-forms, fee, steps, legal basis."""
     found = await store.current(db, code)
     if found is None:

@@ -40,8 +40,8 @@ class Body(BaseModel):
 
 
 class NewDraft(Body):
-    procedure_code: str = Field(max_length=40)
-    receiving_unit: str = Field(max_length=35)
+    procedure_code: str = Field(pattern="^[A-Za-z0-9.]{1,40}$")
+    receiving_unit: str = Field(pattern="^[A-Z0-9.]{1,35}$")
     case: str | None = Field(default=None, max_length=60)
 
 
@@ -94,7 +94,7 @@ class Drafts(BaseModel):
 class NewUpload(Body):
     """What the browser is about to send."""
 
-    file_name: str = Field(min_length=1, max_length=255)
+    file_name: str = Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")
     content_type: str = Field(max_length=100)
     size: int = Field(ge=1)
     """Bytes."""

@@ -4,6 +4,7 @@ Saving never refuses what is merely incomplete; sending does, and then says ever
 and by component.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -35,6 +36,9 @@ from services.dossier.processing.domain import (
     filing_fields,
     permitted,
 )
+
+MAX_ANSWERS = 200_000
+"""Bytes of all answers of one draft, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,14 @@ class DraftIncomplete(Refusal):
         super().__init__(errors=errors)
 
 
+class AnswersUnfit(Refusal):
+    """The answers are too long or hold what cannot be stored."""
+
+    status = 422
+    title = "Nội dung tờ khai quá dài hoặc có ký tự không hợp lệ"
+    title_en = "The answers are too long or hold characters that cannot be kept"
+
+
 class DraftAlreadySent(Refusal):
     title = "Hồ sơ đã được gửi, không thể sửa"
     title_en = "The draft was sent and cannot be changed"
@@ -140,9 +152,13 @@ def change(
     if draft.dossier_code:
         raise DraftAlreadySent(code=draft.dossier_code)
     merged = {**draft.answers, **(answers or {})}
+    kept = {name: value for name, value in merged.items() if value is not None}
+    text = json.dumps(kept, ensure_ascii=False)
+    if len(text.encode()) > MAX_ANSWERS or "\\u0000" in text:
+        raise AnswersUnfit
     return replace(
         draft,
-        answers={name: value for name, value in merged.items() if value is not None},
+        answers=kept,
         delivery=delivery or draft.delivery,
         sms_opt_in=draft.sms_opt_in if sms_opt_in is None else sms_opt_in,
         version=draft.version + 1,

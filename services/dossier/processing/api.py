@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from contracts.dossier import Deadline, DeliveryMethod
@@ -28,6 +28,8 @@ from services.dossier.tenant import TenantDep
 router = Router(prefix="/api/v1", tags=["processing"])
 
 Desk = Annotated[OfficerToken, Depends(officer("desk"))]
+Code = Annotated[str, Path(pattern="^[A-Za-z0-9.-]{1,60}$")]
+"""A dossier's code in an address."""
 
 
 class Queue(StrEnum):
@@ -154,7 +156,7 @@ async def readable(db: Database, code: str, token: Token) -> Dossier:
 
 
 @router.get("/dossiers/{code}")
-async def get_dossier(code: str, caller: Caller, db: Db, response: Response) -> DossierView:
+async def get_dossier(code: Code, caller: Caller, db: Db, response: Response) -> DossierView:
     """Everything about one dossier, with its history and clocks."""
     dossier = await readable(db, code, caller)
     etag(response, dossier.version)
@@ -195,7 +197,7 @@ def _line(row: dict[str, Any]) -> HistoryLine:
 
 
 @router.get("/dossiers/{code}/files/{file_id}")
-async def get_file(code: str, file_id: UUID, caller: Caller, db: Db, files: FilesDep) -> Link:
+async def get_file(code: Code, file_id: UUID, caller: Caller, db: Db, files: FilesDep) -> Link:
     """A component's file, as it was sent."""
     dossier = await readable(db, code, caller)
     for file in await store.files_of(db, dossier.code):
@@ -205,7 +207,7 @@ async def get_file(code: str, file_id: UUID, caller: Caller, db: Db, files: File
 
 
 @router.get("/dossiers/{code}/slip")
-async def get_slip(code: str, caller: Caller, db: Db, files: FilesDep, tenant: TenantDep, request: Request) -> Link:
+async def get_slip(code: Code, caller: Caller, db: Db, files: FilesDep, tenant: TenantDep, request: Request) -> Link:
     """Giấy tiếp nhận hồ sơ và hẹn trả kết quả (Mẫu 01), made anew from the stored facts."""
     dossier = await readable(db, code, caller)
     if dossier.accepted_at is None:
@@ -224,7 +226,7 @@ async def get_queue(
     queue: Queue,
     who: Officer,
     db: Db,
-    after: Annotated[str | None, Query(max_length=60)] = None,
+    after: Annotated[str | None, Query(pattern="^[A-Za-z0-9.-]{1,60}$")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> QueueItems:
     """What waits at the officer's unit, the most urgent first; `after` is the last code of the page before."""
@@ -253,7 +255,7 @@ def moved(dossier: Dossier, response: Response) -> Moved:
 
 @router.post("/dossiers/{code}/acceptance")
 async def accept_dossier(
-    code: str, who: Desk, tx: Tx, if_match: IfMatch, tenant: TenantDep, response: Response
+    code: Code, who: Desk, tx: Tx, if_match: IfMatch, tenant: TenantDep, response: Response
 ) -> Moved:
     """The desk accepts: the appointment is made, the fee asked for."""
     dossier = await store.lock(tx, code)

@@ -26,9 +26,12 @@ from kit.http import Db, IfMatch, Later, Router, Tx, etag
 from kit.problems import NotFound, VersionConflict
 from services.dossier import typesetting
 from services.dossier.catalogue import store as catalogue
+from services.dossier.catalogue.domain import Procedure
+from services.dossier.filing import answers
+from services.dossier.filing.domain import DraftIncomplete
 from services.dossier.processing import domain as processing
 from services.dossier.processing import store as dossiers
-from services.dossier.processing.api import Desk, Link, Moved, actor, expect, moved, readable
+from services.dossier.processing.api import Code, Desk, Link, Moved, actor, expect, moved, readable
 from services.dossier.processing.domain import Dossier, State
 from services.dossier.results import domain, signing, store, words
 from services.dossier.results.domain import Result, ResultState
@@ -92,7 +95,7 @@ async def _keep(files: Files, pdf: bytes) -> str:
 
 @router.post("/dossiers/{code}/proposal")
 async def propose_result(
-    code: str, who: Specialist, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
+    code: Code, who: Specialist, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
     response: Response, body: Proposal | None = None,
 ) -> Moved:  # fmt: skip
     """The specialist drafts the result and lays it before the leader."""
@@ -105,12 +108,21 @@ async def propose_result(
     form = words.FORMS.get(procedure.result.code)
     if form is None:
         raise ResultFormMissing
+    found = body.found if body else {}
+    _fits(dossier, procedure, found)
     moment = now()
-    facts = form.facts(dossier, procedure, tenant, body.found if body else {})
+    facts = form.facts(dossier, procedure, tenant, found)
     pdf = await asyncio.to_thread(typesetting.render, form.template, facts, as_of=moment, archival=True)
     sha256 = await _keep(files, await asyncio.to_thread(signing.add_fields, pdf))
     result = Result(code, ResultState.DRAFT, form.document_type, form.symbol, sha256, drafted_at=moment)
     return moved(await _propose(await later.begin(), dossier, result, who), response)
+
+
+def _fits(dossier: Dossier, procedure: Procedure, found: dict[str, str]) -> None:
+    """What the specialist found answers the same questions by the same rules."""
+    eform = procedure.eform_of(procedure.case(dossier.facts.case))
+    if found and (faults := answers.check(eform, {**dossier.facts.answers, **found}) if eform else ()):
+        raise DraftIncomplete(faults)
 
 
 async def _propose(tx: Connection, seen: Dossier, result: Result, who: OfficerToken) -> Dossier:
@@ -127,7 +139,7 @@ async def _propose(tx: Connection, seen: Dossier, result: Result, who: OfficerTo
 
 @router.post("/dossiers/{code}/signature")
 async def sign_result(
-    code: str, who: Leader, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
+    code: Code, who: Leader, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
     request: Request, response: Response,
 ) -> Moved:  # fmt: skip
     """The leader signs the content of the result (PAdES)."""
@@ -163,7 +175,7 @@ async def _sign(tx: Connection, seen: Dossier, was: Result, sha256: str, who: Of
 
 @router.post("/dossiers/{code}/issuance")
 async def issue_result(
-    code: str, who: Clerk, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
+    code: Code, who: Clerk, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
     request: Request, response: Response,
 ) -> Moved:  # fmt: skip
     """The clerk numbers the result, seals it, and publishes it; online delivery follows at once."""
@@ -216,7 +228,7 @@ async def _issue(tx: Connection, code: str, was: Result, sha256: str, who: Offic
 
 
 @router.post("/dossiers/{code}/handover")
-async def hand_over(code: str, who: Desk, tx: Tx, if_match: IfMatch, response: Response) -> Moved:
+async def hand_over(code: Code, who: Desk, tx: Tx, if_match: IfMatch, response: Response) -> Moved:
     """The desk hands over a result that carries both valid signatures."""
     dossier = await dossiers.lock(tx, code)
     if dossier.state is State.RETURNED:
@@ -265,7 +277,7 @@ def _demand(check: Check) -> None:
 
 
 @router.get("/dossiers/{code}/result")
-async def get_result(code: str, caller: Caller, db: Db, files: FilesDep, response: Response) -> Link:
+async def get_result(code: Code, caller: Caller, db: Db, files: FilesDep, response: Response) -> Link:
     """The published result; officers of the unit see it from the draft on."""
     dossier = await readable(db, code, caller)
     result = await store.read(db, code)
