@@ -124,7 +124,8 @@ class HistoryEntry(BaseModel):
     label: str
     at: AwareDatetime
     unit: str | None
-    detail: dict[str, Any]
+    detail: dict[str, Any] | None
+    """What else there is to read of it, by the names of the event's fields; null when there is nothing."""
 
 
 class Message(BaseModel):

@@ -7,7 +7,7 @@ can be merged. The national status and the folder are computed by the database f
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -122,7 +122,7 @@ class Entry:
     type: str
     at: datetime
     unit: str | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] | None = None
 
 
 Change = dict[str, Any]
@@ -307,7 +307,7 @@ def entry(event: DossierEvent | PaymentEvent) -> Entry:
         type=type(event).__name__,
         at=event.occurred_at,
         unit=getattr(event, unit) if unit else None,
-        detail=event.model_dump(mode="json", include=set(shown), exclude_none=True) if shown else {},
+        detail=event.model_dump(mode="json", include=set(shown), exclude_none=True) if shown else None,
     )
 
 

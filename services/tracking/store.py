@@ -70,8 +70,10 @@ async def project_payments(tx: Connection, changes: Mapping[str, Change]) -> Non
 
 
 def _columns(changes: Mapping[str, Change], names: Sequence[str]) -> list[list[Any]]:
+    """A list for each column. `unnest` fills short lists with nulls, so a column that nobody sets is not even sent."""
     rows = changes.values()
-    return [[row.get(name) for row in rows] for name in names]
+    touched = {name for row in rows for name in row}
+    return [[row.get(name) for row in rows] if name in touched else [] for name in names]
 
 
 KEEP_HISTORY = """

@@ -69,7 +69,7 @@ CREATE TABLE history (
     type    text        NOT NULL,
     at      timestamptz NOT NULL,
     unit    text,
-    detail  jsonb       NOT NULL DEFAULT '{}',
+    detail  jsonb,                 -- what the citizen reads of it, if there is more than its name
     PRIMARY KEY (code, source, version)
 );
 
