@@ -101,7 +101,7 @@ def _is_there(folder: Path) -> bool:
 
 def _storage_tool(settings: Path) -> tuple[str, ...]:
     cluster = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-    arguments = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings))
+    arguments = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", str(settings))
     return jars.java("kafka", *arguments, options=(*_SHORT_LIVED, *_QUIET))
 
 

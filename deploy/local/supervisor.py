@@ -64,9 +64,7 @@ class Supervisor:
             self._trouble = str(trouble)
             print(trouble, flush=True)
         except Exception as mistake:
-            self._trouble = (
-                f"A mistake of ours ({mistake!r}): see {running.logs_folder() / 'supervisor.log'}."
-            )
+            self._trouble = f"A mistake of ours ({mistake!r}): see {running.logs_folder() / 'supervisor.log'}."
             traceback.print_exc()
         self._enter("stopping")
         await self._system.stop_all()

@@ -37,7 +37,7 @@ class Machine:
         return subprocess.Popen(command, env=self.env(), cwd=ROOT, stdout=out, stderr=both, text=True)
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "deploy.local.cli", *arguments]
+        return [sys.executable, "-m", "deploy.local", *arguments]
 
     def env(self) -> dict[str, str]:
         return {
