@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import structlog
 import yaml
@@ -209,9 +209,14 @@ def _to_login(request: Request) -> Response:
     """To the login, and back to where the person was."""
     realm = _realm(request)
     sessions.browser(request).end(realm)
-    came_from = urlsplit(request.headers.get("referer", "")).path
-    back = str(request.url.path) if request.method == "GET" else sessions.own_path(came_from)
+    back = request.url.path if request.method == "GET" else _came_from(request)
     return go("/can-bo" if realm is Realm.OFFICER else f"/dang-nhap?quay-lai={quote(back, safe='/')}")
+
+
+def _came_from(request: Request) -> str:
+    """The page of ours that the form stood on; home when the browser does not say."""
+    ours = load(GatewaySettings).gateway_url.rstrip("/")
+    return sessions.own_path(request.headers.get("referer", "").removeprefix(ours).partition("?")[0])
 
 
 def _refused(request: Request, refused: Answered) -> Response:

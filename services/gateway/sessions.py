@@ -10,7 +10,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -228,9 +227,8 @@ class ForeignAddress(Refusal):
 def own_path(text: str | None, otherwise: str = "/") -> str:
     """The text when it is a path of this site, else `otherwise`: nobody can use us to send people elsewhere."""
     path = text or ""
-    parts = urlsplit(path)
-    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
-    return path if ours and path.isprintable() and "\\" not in path else otherwise
+    ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if ours else otherwise
 
 
 def partner(url: str) -> str:

@@ -53,5 +53,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def origin_of(url: str) -> str:
     """`http://host:port` of an http address; empty for anything else."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # `http://[`
+        return ""
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
