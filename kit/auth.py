@@ -86,9 +86,9 @@ class Keys:
                 async with httpx2.AsyncClient(timeout=3) as client:
                     answer = await client.get(f"{self.issuer}/.well-known/jwks.json")
                     answer.raise_for_status()
-            except httpx2.HTTPError as exc:
+                self.use(answer.json())
+            except (httpx2.HTTPError, JoseError, ValueError, KeyError) as exc:
                 raise Unavailable from exc
-            self.use(answer.json())
 
     def use(self, jwks: dict[str, Any]) -> None:
         """Take these public keys (a JWK Set)."""
