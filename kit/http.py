@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Annotated, Any
 
+import asyncpg
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 
@@ -12,7 +13,7 @@ from kit import auth
 from kit.clock import now
 from kit.db import Connection, Database, is_transient, may_retry
 from kit.idempotency import Key
-from kit.problems import Unavailable, VersionConflict
+from kit.problems import InvalidRequest, Unavailable, VersionConflict
 
 ATTEMPTS = 4
 """How often a request is begun anew after losing a race for its rows."""
@@ -86,6 +87,8 @@ async def _attempt(handle: Handler, request: Request, db: Database, key: Key | N
         except Exception as exc:
             if may_retry(exc) and attempt < ATTEMPTS:
                 continue
+            if isinstance(exc, asyncpg.CharacterNotInRepertoireError):
+                raise InvalidRequest("Văn bản gửi lên có ký tự không được phép (NUL)") from exc
             if is_transient(exc) and not isinstance(exc, Unavailable):
                 raise Unavailable from exc
             raise

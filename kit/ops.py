@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from kit import outbox
+from kit import outbox, telemetry
 from kit.auth import Public
 from kit.clock import now
 from kit.db import Database, MigrationRefused, is_transient, migrate, pending
@@ -73,6 +73,7 @@ async def metrics() -> Response:
 def cli(service: str) -> typer.Typer:
     """`motcua <service> …`: commands that work on this service's database and topics, from its environment."""
     app = typer.Typer(help=f"Operate the {service} service.", no_args_is_help=True)
+    telemetry.configure(service, level="WARNING")
     dlq = typer.Typer(help="Records that could not be applied.", no_args_is_help=True)
     app.add_typer(dlq, name="dlq")
 

@@ -61,6 +61,7 @@ async def findings(stack: Stack, consumers: Iterable[str], acknowledged: list[st
         *await _outboxes_are_not_drained(stack, consumers),
         *[finding for consumer in consumers for finding in await _misheard(stack, consumer)],
         *await _tracking_differs(stack, acknowledged),
+        *(await _told_wrongly(stack) if "notification" in consumers else []),
         *[finding for consumer in consumers for finding in await _wrong_dead_letters(stack, consumer, poisoned)],
     ]
 
@@ -79,11 +80,15 @@ async def _versions_have_gaps(stack: Stack) -> list[str]:
     return [f"the versions of {row['key']} are not 1..n" for row in rows]
 
 
+# What was recorded a moment ago is on its way: messages to people go on being sent, and said, for a while.
+FORGOTTEN = "SELECT count(*) FROM outbox WHERE published_at IS NULL AND created_at < now() - interval '5 seconds'"
+
+
 async def _outboxes_are_not_drained(stack: Stack, consumers: list[str]) -> list[str]:
     left = {}
     for service in {"dossier", *(c for c in consumers if c in SAYS_SOMETHING)}:
         async with database(stack, service) as conn:
-            left[service] = await conn.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+            left[service] = await conn.fetchval(FORGOTTEN)
     return [f"{n} events wait in the outbox of {service}" for service, n in left.items() if n]
 
 
@@ -121,6 +126,20 @@ async def _tracking_differs(stack: Stack, acknowledged: list[str]) -> list[str]:
             if steps.get(code) != n
         ],
     ]
+
+
+TOLD = """
+SELECT dossier_code, array_agg(channel ORDER BY channel) AS channels
+FROM message WHERE template = 'dossier_submitted' GROUP BY dossier_code
+"""
+
+
+async def _told_wrongly(stack: Stack) -> list[str]:
+    """Each dossier's citizen is told of its sending once in each way."""
+    async with database(stack, "notification") as conn:
+        told = {row["dossier_code"]: row["channels"] for row in await conn.fetch(TOLD)}
+    wanted = ["email", "in_app", "sms"]
+    return [f"{code} was told by {told.get(code)}" for code in await _said(stack) if told.get(code) != wanted]
 
 
 async def _wrong_dead_letters(stack: Stack, consumer: str, poisoned: int) -> list[str]:
