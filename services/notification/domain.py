@@ -97,6 +97,8 @@ class Letter:
     body: str
 
 
+ABOUT_DOSSIER = frozenset({"code", "procedure_name", "unit_name"})
+
 Words = Callable[[Any, Correspondence, Province], dict[str, str]]
 
 
@@ -108,6 +110,13 @@ class Rule:
     email: bool
     sms: ByText
     words: Words
+    names: frozenset[str]
+    """What `words` gives, beyond the words of the dossier itself."""
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The names that a template may use."""
+        return ABOUT_DOSSIER | self.names
 
     @property
     def channels(self) -> dict[str, str]:
@@ -181,15 +190,21 @@ def _delivered(event: ResultDelivered, about: Correspondence, province: Province
 
 # ── the table ──
 
+
+def _rule(template: str, email: bool, sms: ByText, words: Words, *names: str) -> Rule:
+    return Rule(template, email, sms, words, frozenset(names))
+
+
 RULES: Mapping[type, Rule] = {
-    DossierSubmitted: Rule("dossier_submitted", email=True, sms=ByText.ONCE, words=_submitted),
-    DossierAccepted: Rule("dossier_accepted", email=True, sms=ByText.OPT_IN, words=_accepted),
-    FeeRequested: Rule("fee_requested", email=True, sms=ByText.OPT_IN, words=_fee_requested),
+    DossierSubmitted: _rule("dossier_submitted", True, ByText.ONCE, _submitted, "time", "host", "lookup_url"),
+    DossierAccepted: _rule("dossier_accepted", True, ByText.OPT_IN, _accepted, "date", "due", "lookup_url"),
+    FeeRequested: _rule("fee_requested", True, ByText.OPT_IN, _fee_requested, "amount", "payment_url"),
     # A payment is told with the number of its receipt, which the payment service gives in the same moment.
-    ReceiptIssued: Rule("fee_paid", email=True, sms=ByText.NEVER, words=_receipt),
-    ResultIssued: Rule("result_ready", email=True, sms=ByText.OPT_IN, words=_issued),
-    ResultDelivered: Rule("result_returned", email=False, sms=ByText.OPT_IN, words=_delivered),
+    ReceiptIssued: _rule("fee_paid", True, ByText.NEVER, _receipt, "amount", "receipt", "date"),
+    ResultIssued: _rule("result_ready", True, ByText.OPT_IN, _issued, "place", "result_url"),
+    ResultDelivered: _rule("result_returned", False, ByText.OPT_IN, _delivered, "date"),
 }
+"""Event → its template, whether by e-mail, whether by text message, and what it gives the template to say."""
 
 
 def correspondence(event: Filing) -> Correspondence:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, Template
+from jinja2 import StrictUndefined, Template, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from kit.db import Database
 from kit.settings import load
-from services.notification.domain import RULES, Letter, Province
+from services.notification.domain import RULES, Letter, Province, Rule
 from services.notification.settings import Settings
 
 SEGMENT = 160
@@ -23,6 +24,7 @@ GSM7 = frozenset(
 )
 _PLAIN = str.maketrans({"đ": "d", "Đ": "D", "–": "-", "—": "-", "“": '"', "”": '"', "‘": "'", "’": "'", "…": "..."})
 
+_PARTS = ("subject", "body", "sms")
 _jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
 
@@ -45,16 +47,25 @@ class Text:
 def texts() -> Mapping[str, Text]:
     """The tenant's templates by key; TemplateRefused if one is missing or does not fit its rule."""
     folder = Path(load(Settings).tenant, "templates")
-    return {rule.template: _read(folder / f"{rule.template}.yaml", rule.channels) for rule in RULES.values()}
+    return {rule.template: _read(folder / f"{rule.template}.yaml", rule) for rule in RULES.values()}
 
 
-def _read(path: Path, channels: Mapping[str, str]) -> Text:
+async def check(_: Database) -> None:
+    """At the start of the service: better no service than events that nobody can be told of."""
+    texts()
+    province()
+
+
+def _read(path: Path, rule: Rule) -> Text:
     if not path.exists():
         raise TemplateRefused(f"{path} is missing")
     raw: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
-    if raw["channels"] != channels:
-        raise TemplateRefused(f"{path}: the channels are {dict(channels)} by the rules, a template cannot change that")
-    subject, body, sms = (_jinja.from_string(raw[part]) for part in ("subject", "body", "sms"))
+    if raw["channels"] != rule.channels:
+        raise TemplateRefused(f"{path}: the channels are {rule.channels} by the rules, a template cannot change that")
+    used = set().union(*(meta.find_undeclared_variables(_jinja.parse(raw[part])) for part in _PARTS))
+    if strangers := used - rule.variables:
+        raise TemplateRefused(f"{path}: {', '.join(sorted(strangers))}: not among {', '.join(sorted(rule.variables))}")
+    subject, body, sms = (_jinja.from_string(raw[part]) for part in _PARTS)
     return Text(raw["key"], raw["version"], subject, body, sms)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.exceptions import SecurityError
 
 from services.notification import domain, words
 from services.notification.domain import RULES
@@ -51,7 +51,7 @@ def template(folder: Path, body: str, channels: str = "{in_app: always, email: a
     return path
 
 
-RECEIPT = next(rule for rule in RULES.values() if rule.template == "fee_paid").channels
+RECEIPT = next(rule for rule in RULES.values() if rule.template == "fee_paid")
 
 
 def test_a_template_cannot_reach_into_python(tmp_path: Path) -> None:
@@ -60,10 +60,15 @@ def test_a_template_cannot_reach_into_python(tmp_path: Path) -> None:
         text.body.render(code="x")
 
 
-def test_a_template_that_names_an_unknown_word_fails_instead_of_leaving_a_hole(tmp_path: Path) -> None:
-    text = words._read(template(tmp_path, "{{ full_name }}"), RECEIPT)
-    with pytest.raises(UndefinedError):
-        text.body.render(code="x")
+def test_a_template_that_uses_a_word_it_is_not_given_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(words.TemplateRefused, match="full_name: not among"):
+        words._read(template(tmp_path, "{{ full_name }}"), RECEIPT)
+
+
+@pytest.mark.parametrize("event", RULES, ids=lambda event: event.__name__)
+def test_a_rule_gives_the_words_that_it_promises(event: type) -> None:
+    (message, *_) = domain.messages(EVENTS[event], ABOUT, words.province())
+    assert set(message.words) == RULES[event].variables
 
 
 def test_a_template_may_word_but_not_decide(tmp_path: Path) -> None:

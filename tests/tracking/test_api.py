@@ -7,22 +7,17 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from joserfc import jwt
-from joserfc.jwk import ECKey
 
 from kit import settings as kit_settings
-from kit.auth import Keys, Verifier
 from kit.db import Database
 from services.tracking import api, freshness
 from services.tracking.app import app
 from services.tracking.settings import Settings, shows_level_b
-from tests.tracking import story
+from tests.tracking import callers, story
 from tests.tracking.hearing import hear
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
 
-ISSUER = "http://identity.test"
-KEY = ECKey.generate_key("P-256", {"kid": "tests", "alg": "ES256", "use": "sig"}, auto_kid=False)
 UNKNOWN = "H99.02.01-261122-9999"
 
 
@@ -42,26 +37,14 @@ async def db(make_database: MakeDatabase) -> Database:
 @pytest.fixture
 async def http(db: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
     configure(monkeypatch, lookups_per_minute=0)
-    keys = Keys(ISSUER)
-    keys.use({"keys": [KEY.as_dict(private=False)]})
-    app.state.db, app.state.verifier = db, Verifier("tracking", keys)
+    app.state.db, app.state.verifier = db, callers.verifier("tracking")
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://tracking.test") as client:
         yield client
     api.limiter.cache_clear()
 
 
 def citizen(ref: UUID = story.OWNER) -> dict[str, str]:
-    now = int(time.time())
-    claims: dict[str, Any] = {
-        "iss": ISSUER,
-        "aud": "tracking",
-        "sub": str(ref),
-        "kind": "citizen",
-        "name": "",
-        "acr": 2,
-    }
-    claims |= {"auth_time": now, "iat": now, "exp": now + 60}
-    return {"Authorization": f"Bearer {jwt.encode({'alg': 'ES256', 'typ': 'at+jwt', 'kid': 'tests'}, claims, KEY)}"}
+    return callers.citizen(ref, "tracking")
 
 
 async def test_the_code_alone_shows_the_degree_of_completion_and_nothing_personal(http: httpx2.AsyncClient) -> None:

@@ -1,0 +1,27 @@
+"""Tokens as identity issues them, made with a key of the tests and checked by the real verifier."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from kit.auth import Keys, Verifier
+
+ISSUER = "http://identity.test"
+KEY = ECKey.generate_key("P-256", {"kid": "tests", "alg": "ES256", "use": "sig"}, auto_kid=False)
+
+
+def verifier(audience: str) -> Verifier:
+    keys = Keys(ISSUER)
+    keys.use({"keys": [KEY.as_dict(private=False)]})
+    return Verifier(audience, keys)
+
+
+def citizen(ref: UUID, audience: str) -> dict[str, str]:
+    """The header that a citizen's call carries."""
+    now = int(time.time())
+    claims: dict[str, Any] = {"iss": ISSUER, "aud": audience, "sub": str(ref), "kind": "citizen", "name": ""}
+    claims |= {"acr": 2, "auth_time": now, "iat": now, "exp": now + 60}
+    return {"Authorization": f"Bearer {jwt.encode({'alg': 'ES256', 'typ': 'at+jwt', 'kid': 'tests'}, claims, KEY)}"}
