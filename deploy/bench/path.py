@@ -24,6 +24,9 @@ class Extent:
     """How much is done."""
 
     repetitions: int
+    """Of everything that is compared."""
+    steady: int
+    """Repetitions of what runs at a steady rate."""
     relayed: int
     projected: int
     submitted: int
@@ -31,8 +34,12 @@ class Extent:
     fresh_seconds: float
 
 
-FULL = Extent(repetitions=5, relayed=20_000, projected=10_000, submitted=400, latency_seconds=10, fresh_seconds=10)
-QUICK = Extent(repetitions=1, relayed=2_000, projected=1_000, submitted=40, latency_seconds=2, fresh_seconds=2)
+FULL = Extent(
+    repetitions=5, steady=3, relayed=20_000, projected=10_000, submitted=400, latency_seconds=10, fresh_seconds=10
+)
+QUICK = Extent(
+    repetitions=1, steady=1, relayed=2_000, projected=1_000, submitted=40, latency_seconds=2, fresh_seconds=2
+)
 
 
 def measure(*, quick: bool = False) -> Report:
@@ -51,7 +58,7 @@ async def _figures(rig: Rig, much: Extent, folder: Path) -> Figures:
     relayed, amounts = await relay.throughput(rig, count=much.relayed, repetitions=much.repetitions)
     _say("relay latency")
     rates = {20: much.latency_seconds, 200: much.latency_seconds, 1000: much.latency_seconds / 2}
-    latencies = await relay.latency(rig, rates=rates, repetitions=much.repetitions)
+    latencies = await relay.latency(rig, rates=rates, repetitions=much.steady)
     _say("services start")
     await rig.stack.up(*SERVICES, env={"MOTCUA_TENANT": str(submissions.tenant(folder))})
     _say("projection")
@@ -60,7 +67,7 @@ async def _figures(rig: Rig, much: Extent, folder: Path) -> Figures:
     _say("submissions")
     sent, with_file = await submissions.throughput(rig, citizens, count=much.submitted, repetitions=much.repetitions)
     _say("freshness")
-    seen = await submissions.freshness(citizens, rate=20, seconds=much.fresh_seconds, repetitions=much.repetitions)
+    seen = await submissions.freshness(citizens, rate=20, seconds=much.fresh_seconds, repetitions=much.steady)
     await asyncio.sleep(5)
     held = [Amount(f"{name}, after all this", memory_mb(rig.stack.pid(name)), "MB") for name in SERVICES]
     return Figures([relayed, projected, sent], [*latencies, seen], [with_file], [*amounts, *held])
