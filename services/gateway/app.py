@@ -9,7 +9,10 @@ from services.gateway.payments import pages as payments
 from services.gateway.public import pages as public
 from services.gateway.settings import GatewaySettings
 
-SITE = [part.router for part in (pages, public, citizens, filing, payments, officers)]
-
-app = service("gateway", api=SITE, settings=GatewaySettings)
-app.add_exception_handler(404, pages.no_such_page)
+app = pages.for_people(
+    service(
+        "gateway",
+        api=[part.router for part in (pages, public, citizens, filing, payments, officers)],
+        settings=GatewaySettings,
+    )
+)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import structlog
 import yaml
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
@@ -233,8 +233,13 @@ def trouble(request: Request, status: int, title: str, detail: str = "") -> Resp
     return page(request, "trouble.html", status=shown, status_code=shown, title=title, detail=detail)
 
 
-async def no_such_page(request: Request, _: Exception) -> Response:
-    """An address that leads nowhere."""
+def for_people(site: FastAPI) -> FastAPI:
+    """The application, answering an address that leads nowhere with a page."""
+    site.add_exception_handler(404, _no_such_page)
+    return site
+
+
+async def _no_such_page(request: Request, _: Exception) -> Response:
     request.state.me = await _visitor(request)
     answer = trouble(request, 404, "Không tìm thấy trang này")
     sessions.browser(request).write(answer)
