@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 import json
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import structlog
@@ -153,19 +153,22 @@ async def migrate(url: str, service: str, app_url: str = "") -> list[str]:
     """
     conn = await asyncpg.connect(url, server_settings={"lock_timeout": "3s"})
     try:
-        await conn.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+        while not await conn.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):  # noqa: ASYNC110
+            await asyncio.sleep(
+                0.2
+            )  # a waiting statement would hold a snapshot, and CREATE INDEX CONCURRENTLY wait for it
         role = _role_of(app_url or url)
         await _prepare_schema(conn, role)
-        return [name for name, sql in _files(service) if await _apply(conn, name, sql.replace(":app_role", role))]
+        return [name for name, sql in _files(service) if await _apply(conn, name, sql, role)]
     finally:
         await conn.close()
 
 
 def _role_of(url: str) -> str:
-    match = re.match(r"^\w+://([^:@/]+)", url)
-    if not match:
+    user = urlsplit(url).username
+    if not user:
         raise MigrationRefused("the database URL names no user")
-    return '"' + match[1].replace('"', '""') + '"'
+    return '"' + unquote(user).replace('"', '""') + '"'
 
 
 def _files(service: str) -> list[tuple[str, str]]:
@@ -188,7 +191,7 @@ async def _prepare_schema(conn: Connection, role: str) -> None:
     )
 
 
-async def _apply(conn: Connection, name: str, sql: str) -> bool:
+async def _apply(conn: Connection, name: str, sql: str, role: str) -> bool:
     digest = hashlib.sha256(sql.encode()).hexdigest()
     known = await conn.fetchval("SELECT sha256 FROM schema_migration WHERE name = $1", name)
     if known == digest:
@@ -197,12 +200,10 @@ async def _apply(conn: Connection, name: str, sql: str) -> bool:
         raise MigrationRefused(f"{name} was changed after it had run: put it back and write a new file instead")
     for attempt in range(5):
         try:
-            await _run(conn, name, sql, digest)
+            await _run(conn, name, sql.replace(":app_role", role), digest)
             return True
-        except asyncpg.LockNotAvailableError:
-            await asyncio.sleep(
-                2**attempt
-            )  # somebody uses the table: never queue behind them, they would queue behind us
+        except asyncpg.LockNotAvailableError:  # never queue behind who uses the table: others would queue behind us
+            await asyncio.sleep(2**attempt)
     raise MigrationRefused(f"{name} could not get its lock; try again when the database is less busy")
 
 

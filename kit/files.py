@@ -19,7 +19,7 @@ from fastapi import Depends, Request
 from minio import Minio
 from minio.commonconfig import CopySource
 from minio.datatypes import PostPolicy
-from minio.error import S3Error
+from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3.exceptions import HTTPError
 
 from kit.clock import now
@@ -116,7 +116,9 @@ class Files:
     async def _run(self, work: Callable[..., T], *args: Any) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args))
-        except HTTPError as exc:
+        except (HTTPError, ServerError, InvalidResponseError, S3Error) as exc:
+            if isinstance(exc, S3Error) and exc.response.status < 500:
+                raise
             raise Unavailable("Kho tệp tạm thời gián đoạn, xin thử lại sau ít phút") from exc
 
 
@@ -141,7 +143,10 @@ _connected: dict[tuple[str, str], Files] = {}
 
 def connect(settings: Settings) -> Files:
     """The process's one connection to this bucket."""
-    return _connected.setdefault((settings.s3_url, settings.s3_bucket), Files(settings))
+    place = (settings.s3_url, settings.s3_bucket)
+    if place not in _connected:
+        _connected[place] = Files(settings)
+    return _connected[place]
 
 
 def _files(request: Request) -> Files:
