@@ -18,6 +18,9 @@ from kit.db import Connection, prepare_connection
 from tests.chaos.paths import EXAMPLES
 from tests.support import eventually
 
+Place = tuple[str, str]
+"""Partition and offset of a record."""
+
 
 @asynccontextmanager
 async def database(stack: Stack, service: str) -> AsyncIterator[Connection]:
@@ -138,8 +141,8 @@ async def _published_after(conn: Connection, row: int) -> bool:
     return bool(await conn.fetchval("SELECT 1 FROM outbox WHERE id > $1 AND published_at IS NOT NULL LIMIT 1", row))
 
 
-async def poison(stack: Stack, channel: Channel) -> int:
-    """Records that nobody can apply; returns how many."""
+async def poison(stack: Stack, channel: Channel) -> set[Place]:
+    """Records that nobody can apply; returns where they lie."""
     bad: list[dict[str, Any]] = [
         {"value": b"{not json", "headers": [("ce_type", channel.type_of(channel.events[0]).encode())]},
         {"value": b"{}", "headers": [("ce_type", b"\xff\xfe")]},
@@ -148,8 +151,7 @@ async def poison(stack: Stack, channel: Channel) -> int:
     producer = aiokafka.AIOKafkaProducer(bootstrap_servers=stack.infra.kafka, acks="all")
     await producer.start()
     try:
-        for record in bad:
-            await producer.send_and_wait(channel.name, key=b"poison", **record)
+        sent = [await producer.send_and_wait(channel.name, key=b"poison", **record) for record in bad]
     finally:
         await producer.stop()
-    return len(bad)
+    return {(str(place.partition), str(place.offset)) for place in sent}
