@@ -15,7 +15,9 @@ from tests.tracking.hearing import hear
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
 
-OWNER = callers.citizen(story.OWNER, "notification")
+
+def owner() -> dict[str, str]:
+    return callers.citizen(story.OWNER, "notification")
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ async def http(make_database: MakeDatabase) -> AsyncIterator[httpx2.AsyncClient]
 
 
 async def test_a_citizen_reads_what_happened_newest_first(http: httpx2.AsyncClient) -> None:
-    page = (await http.get("/api/v1/messages", headers=OWNER)).json()
+    page = (await http.get("/api/v1/messages", headers=owner())).json()
     assert page["items"][0]["subject"] == f"Hồ sơ {story.CODE} đã trả kết quả"
     assert f"Hồ sơ {story.CODE} đã được gửi" in {item["subject"] for item in page["items"]}
     assert [item["at"] for item in page["items"]] == sorted((item["at"] for item in page["items"]), reverse=True)
@@ -37,9 +39,9 @@ async def test_a_citizen_reads_what_happened_newest_first(http: httpx2.AsyncClie
 
 
 async def test_pages_follow_each_other_without_a_gap(http: httpx2.AsyncClient) -> None:
-    whole = (await http.get("/api/v1/messages", headers=OWNER)).json()["items"]
-    first = (await http.get("/api/v1/messages", headers=OWNER, params={"limit": 4})).json()
-    rest = (await http.get("/api/v1/messages", headers=OWNER, params={"limit": 4, "cursor": first["next"]})).json()
+    whole = (await http.get("/api/v1/messages", headers=owner())).json()["items"]
+    first = (await http.get("/api/v1/messages", headers=owner(), params={"limit": 4})).json()
+    rest = (await http.get("/api/v1/messages", headers=owner(), params={"limit": 4, "cursor": first["next"]})).json()
     assert first["items"] + rest["items"] == whole
     assert rest["next"] is None
 
@@ -54,5 +56,5 @@ async def test_without_a_token_there_is_no_inbox(http: httpx2.AsyncClient) -> No
 
 
 async def test_a_cursor_that_is_none_of_ours_is_refused(http: httpx2.AsyncClient) -> None:
-    answer = await http.get("/api/v1/messages", headers=OWNER, params={"cursor": "nonsense"})
+    answer = await http.get("/api/v1/messages", headers=owner(), params={"cursor": "nonsense"})
     assert answer.json()["type"] == "urn:motcua:problem:cursor-not-ours"
