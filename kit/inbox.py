@@ -257,7 +257,7 @@ async def _deliver_each(tx: Connection, subscription: Subscription, letters: Seq
 
 async def _deliver_batch(tx: Connection, subscription: Subscription, letters: Sequence[Letter]) -> None:
     parents = telemetry.links([letter.headers.get("traceparent") for letter in letters])
-    with telemetry.tracer.start_as_current_span(subscription.handler.__name__, kind=SpanKind.CONSUMER, links=parents):
+    with telemetry.span(subscription.handler.__name__, kind=SpanKind.CONSUMER, links=parents):
         await subscription.handler(tx, [letter.event for letter in letters])
 
 

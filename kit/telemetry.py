@@ -3,11 +3,12 @@
 Spans carry route templates, channels and event types: never a path with its query, a message key or a body.
 """
 
+import asyncio
 import logging
 import sys
 import time
 import traceback
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -107,6 +108,9 @@ def flush() -> None:
 
 def _configure_logs(service: str, level: str) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.formatter = _Formatter("%(levelname)s %(name)s %(message)s")
+    asyncio.get_running_loop().set_exception_handler(_on_lost_exception)
     for noisy in ("uvicorn.access", "aiokafka", "faststream", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.ERROR)  # uvicorn's access lines would print query strings
     structlog.configure(
@@ -124,15 +128,32 @@ def _configure_logs(service: str, level: str) -> None:
     )
 
 
+class _Formatter(logging.Formatter):
+    """For what libraries log: without the texts of exceptions."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
+        return _way_of(ei[1])
+
+
+def _on_lost_exception(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A task died and nobody asked why; asyncio itself would write the exception's text."""
+    exc = context.get("exception")
+    log.error("task.failed", error=type(exc).__name__, exc_info=exc)
+
+
 def _without_message(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """An exception as its type and the places it passed: its text may quote a row, and so somebody's data."""
     exc = entry.pop("exc_info", None)
     exc = sys.exc_info()[1] if exc is True else exc
     if isinstance(exc, BaseException):
-        frames = traceback.extract_tb(exc.__traceback__)
-        places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
-        entry["exception"] = " > ".join([*places, type(exc).__name__])
+        entry["exception"] = _way_of(exc)
     return entry
+
+
+def _way_of(exc: BaseException) -> str:
+    """An exception as its type and the places it passed: its text may quote a row, and so somebody's data."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    return " > ".join([*places, type(exc).__name__])
 
 
 def _with_trace(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -157,13 +178,25 @@ def context_of(parent: str | None) -> Context | None:
 
 @contextmanager
 def span(
-    name: str, *, parent: str | None = None, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int
+    name: str,
+    *,
+    parent: str | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+    links: Sequence[Link] = (),
+    **attributes: str | int,
 ) -> Iterator[Span]:
-    """A span around the block; `parent` is a stored traceparent, otherwise the current span is the parent."""
+    """A span around the block; `parent` is a stored traceparent, otherwise the current span is the parent.
+
+    It knows the type of what went wrong, not the text, which may quote a row.
+    """
     with tracer.start_as_current_span(
-        name, context=context_of(parent), kind=kind, attributes=attributes, record_exception=False
+        name, context_of(parent), kind, attributes, links, record_exception=False, set_status_on_exception=False
     ) as current:
-        yield current
+        try:
+            yield current
+        except BaseException as exc:
+            current.set_status(StatusCode.ERROR, type(exc).__name__)
+            raise
 
 
 def links(parents: list[str | None]) -> list[Link]:
