@@ -288,13 +288,14 @@ def pages() -> APIRouter:
     return APIRouter(route_class=Page, include_in_schema=False)
 
 
-router = pages()
+router = APIRouter(include_in_schema=False)
 
 
 @router.get("/static/{name}", dependencies=[Public])
 async def static(name: str) -> Response:
-    """Style, script and icon."""
+    """Style, script and icon: the same for everybody, so nobody is asked who looks."""
     if name not in _static():
         raise NotFound()
     content, kind = _static()[name]
-    return Response(content, media_type=kind, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+    headers = {**_headers(), "Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(content, media_type=kind, headers=headers)

@@ -44,9 +44,9 @@ async def begin(request: Request, form: Form) -> Response:
     """Off to the bank. A double click is the same attempt."""
     code = text(form, "ma").upper()
     wish = {"provider": "vnpay", "return_url": load(GatewaySettings).gateway_url.rstrip("/") + BACK}
-    started = await clients.payment.post(
-        f"/api/v1/dossiers/{code}/attempts", wish, token=ANYBODY, idempotency_key=text(form, "lan_gui")
-    )
+    headers = {"Idempotency-Key": text(form, "lan_gui"), **clients.on_behalf_of(request)}
+    path = f"/api/v1/dossiers/{code}/attempts"
+    started = await clients.payment.send("POST", path, json=wish, token=ANYBODY, headers=headers)
     browser = sessions.browser(request)
     browser.keep(ATTEMPT, started["attempt_id"])
     browser.keep(CODE, code)

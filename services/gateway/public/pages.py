@@ -76,12 +76,11 @@ async def _looked_up(request: Request, code: str, number: str) -> Response:
 
 
 async def _ask_tracking(request: Request, code: str, number: str) -> tuple[dict[str, Any] | None, str]:
-    """(what is known, or why nothing is said). The visitor's own address is passed on: it is what is counted."""
-    address = request.client.host if request.client else ""
+    """(what is known, or why nothing is said)."""
     query = {"identity_number": number} if number else {}
     try:
         found = await clients.tracking.send(
-            "GET", f"/api/v1/dossiers/{code}", params=query, token=ANYBODY, headers={"X-Forwarded-For": address}
+            "GET", f"/api/v1/dossiers/{code}", params=query, token=ANYBODY, headers=clients.on_behalf_of(request)
         )
     except Answered as refused:
         if refused.status not in (404, 429):
