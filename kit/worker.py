@@ -24,8 +24,10 @@ log = structlog.get_logger()
 BATCH = 500
 IDLE = 20
 """Milliseconds FastStream waits, twice, when nothing came: the most that polling adds to an event's way."""
+DEAD_AFTER = 12_000
+"""Milliseconds without a heartbeat after which Kafka gives the partitions of a killed process to another."""
 LONGEST_PAUSE = 20.0
-"""Seconds; below the session timeout, so that a pause never costs the assignment."""
+"""Seconds between attempts while something is away; heartbeats go on meanwhile, so it does not cost the assignment."""
 
 
 def dead_letter_topic(consumer: str, channel: str) -> str:
@@ -118,7 +120,8 @@ class Worker:
             fetch_max_wait_ms=100,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.NACK_ON_ERROR,
-            session_timeout_ms=45_000,
+            session_timeout_ms=DEAD_AFTER,
+            rebalance_timeout_ms=45_000,
             max_poll_interval_ms=600_000,
             isolation_level="read_committed",
             listener=self._drain,

@@ -12,4 +12,4 @@ async def _deliver_whatever_comes(
     await self._deliver(tx, letters)
 
 
-inbox.Inbox.apply = _deliver_whatever_comes  # type: ignore[assignment, method-assign]
+inbox.Inbox.apply = _deliver_whatever_comes  # type: ignore[method-assign]
