@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from contracts.dossier import DOSSIERS
+from deploy.demo.papers import declaration
 from deploy.local import infra
 from deploy.local.stack import Stack
 from tests.chaos import checker, faults
 from tests.chaos.citizens import Citizen, History
-from tests.chaos.documents import a_real_pdf
 from tests.chaos.paths import MUTATIONS, ROOT
 
 DOSSIERS_SENT = 300
@@ -32,7 +32,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
 
 async def filing(stack: Stack, history: History, count: int, until: "asyncio.Task[None] | None" = None) -> None:
     """Citizens send so many dossiers, and go on as long as the faults last."""
-    document = a_real_pdf()
+    document = declaration("To khai")
     await asyncio.gather(*[Citizen(stack, history, document).file(count // CITIZENS) for _ in range(CITIZENS)])
     while until and not until.done():
         await Citizen(stack, history, document).file(1)

@@ -57,7 +57,8 @@ def named(spans: Sequence[Seen], name: str) -> Seen | None:
 def way_to(name: str, spans: Sequence[Seen]) -> list[tuple[str, str]]:
     """Services and names from the root of what was exported so far down to this span."""
     by_id = {each.span_id: each for each in spans}
-    span, way = named(spans, name), []
+    span = named(spans, name)
+    way: list[tuple[str, str]] = []
     while span:
         way.insert(0, (span.service, span.name))
         span = by_id.get(span.parent_id)
