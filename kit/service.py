@@ -82,6 +82,7 @@ class _Process:
     async def __aenter__(self) -> None:
         settings, state = self._settings, self._app.state
         telemetry.configure(self._name, otlp_url=settings.otlp_url, level=settings.log_level)
+        asyncio.get_running_loop().set_exception_handler(telemetry.on_lost_exception)
         clients.identify_as(self._name)
         state.settings, state.roles, state.worker, state.tasks = settings, self._roles, None, self._tasks
         state.verifier = auth.Verifier(self._name, auth.Keys(settings.identity_url))

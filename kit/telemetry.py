@@ -110,7 +110,6 @@ def _configure_logs(service: str, level: str) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s %(message)s")
     for handler in logging.getLogger().handlers:
         handler.formatter = _Formatter("%(levelname)s %(name)s %(message)s")
-    asyncio.get_running_loop().set_exception_handler(_on_lost_exception)
     for noisy in ("uvicorn.access", "aiokafka", "faststream", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.ERROR)  # uvicorn's access lines would print query strings
     structlog.configure(
@@ -135,7 +134,7 @@ class _Formatter(logging.Formatter):
         return _way_of(ei[1])
 
 
-def _on_lost_exception(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def on_lost_exception(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """A task died and nobody asked why; asyncio itself would write the exception's text."""
     exc = context.get("exception")
     log.error("task.failed", error=type(exc).__name__, exc_info=exc)

@@ -103,7 +103,7 @@ async def test_the_official_cloudevents_sdk_reads_what_is_published(
     assert read.get_source() == "/services/post"
     assert read.get_subject() == "parcel-1"
     assert read.get_time() == datetime.fromisoformat(dict(record.headers)["ce_time"].decode())
-    assert read.get_dataschema() == "schemas/ParcelSent.v1.json"
+    assert read.get_dataschema() == channel.schema_of(ParcelSent)
     assert read.get_datacontenttype() == "application/json"
     assert read.get_extension("aggregateversion") == "1"
     assert read.get_extension("correlationid") == read.get_id()
