@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets as random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -17,7 +17,7 @@ from deploy.local.trouble import Trouble
 
 KAFKA = "apache/kafka:4.3.1"
 POSTGRES = "postgres:17"
-S3 = "andrewgaul/s3proxy:s3proxy-4.1.0"
+S3 = "versity/versitygw:v1.8.0"
 
 START_TIMEOUT = 120.0
 """Seconds until a container must answer."""
@@ -33,9 +33,8 @@ async def containers() -> AsyncIterator[Infra]:
         Store(f"http://{ports.HOST}:{at['s3']}", random.token_hex(10), random.token_hex(20)),
     )
     async with AsyncExitStack() as running:
-        await running.enter_async_context(_container(KAFKA, {9092: at["kafka"]}, _kafka(at["kafka"])))
-        await running.enter_async_context(_container(POSTGRES, {5432: at["postgres"]}, _postgres(password)))
-        await running.enter_async_context(_container(S3, {80: at["s3"]}, _s3(infra.s3)))
+        for container in (_kafka(at["kafka"]), _postgres(at["postgres"], password), _s3(at["s3"], infra.s3)):
+            await running.enter_async_context(_running(container))
         await _wait(KAFKA, partial(kafka.is_ready, infra.kafka))
         await _wait(POSTGRES, partial(postgres.is_ready, infra.postgres))
         await _wait(S3, partial(s3.is_ready, infra.s3))
@@ -45,17 +44,12 @@ async def containers() -> AsyncIterator[Infra]:
 
 
 @asynccontextmanager
-async def _container(image: str, published: Mapping[int, int], env: Mapping[str, str]) -> AsyncIterator[None]:
-    container = DockerContainer(image)
-    for inside, outside in published.items():
-        container.with_bind_ports(f"{inside}/tcp", outside)
-    for name, value in env.items():
-        container.with_env(name, value)
+async def _running(container: DockerContainer) -> AsyncIterator[None]:
     try:
         await asyncio.to_thread(container.start)
     except (DockerException, requests.RequestException) as error:
         raise Trouble(
-            f"Docker cannot run {image} ({_briefly(error)}): start Docker and let it pull, "
+            f"Docker cannot run {container.image} ({_briefly(error)}): start Docker and let it pull, "
             "or run the tests without containers: `./motcua test`."
         ) from None
     try:
@@ -77,35 +71,34 @@ async def _wait(image: str, is_ready: Callable[[], Awaitable[bool]]) -> None:
         raise Trouble(f"{image} does not answer after {START_TIMEOUT:.0f} s: `docker logs` says why.") from None
 
 
-def _kafka(port: int) -> dict[str, str]:
-    """The image makes settings of variables: dots become underscores."""
-    return {
-        "KAFKA_NODE_ID": "1",
-        "KAFKA_PROCESS_ROLES": "broker,controller",
-        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
-        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-        "KAFKA_LISTENERS": "PLAINTEXT://0.0.0.0:9092,CONTROLLER://localhost:9093",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{ports.HOST}:{port}",
-        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
-        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
-        "KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR": "1",
-        "KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR": "1",
-        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+def _kafka(port: int) -> DockerContainer:
+    """The image makes settings of variables: underscores become dots."""
+    settings = {
+        "NODE_ID": "1",
+        "PROCESS_ROLES": "broker,controller",
+        "CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "LISTENERS": "PLAINTEXT://0.0.0.0:9092,CONTROLLER://localhost:9093",
+        "ADVERTISED_LISTENERS": f"PLAINTEXT://{ports.HOST}:{port}",
+        "LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "AUTO_CREATE_TOPICS_ENABLE": "false",
+        "OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR": "1",
+        "SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR": "1",
+        "GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
     }
+    container = DockerContainer(KAFKA).with_bind_ports("9092/tcp", port)
+    return container.with_envs(**{f"KAFKA_{name}": value for name, value in settings.items()})
 
 
-def _postgres(password: str) -> dict[str, str]:
-    return {"POSTGRES_PASSWORD": password}
+def _postgres(port: int, password: str) -> DockerContainer:
+    container = DockerContainer(POSTGRES).with_bind_ports("5432/tcp", port)
+    return container.with_env("POSTGRES_PASSWORD", password).with_command("-c max_connections=200")
 
 
-def _s3(store: Store) -> dict[str, str]:
-    return {
-        "S3PROXY_AUTHORIZATION": "aws-v2-or-v4",
-        "S3PROXY_IDENTITY": store.access_key,
-        "S3PROXY_CREDENTIAL": store.secret_key,
-        "S3PROXY_CORS_ALLOW_ALL": "true",
-        "JCLOUDS_PROVIDER": "filesystem-nio2",
-    }
+def _s3(port: int, store: Store) -> DockerContainer:
+    container = DockerContainer(S3).with_bind_ports("7070/tcp", port)
+    container.with_envs(ROOT_ACCESS_KEY=store.access_key, ROOT_SECRET_KEY=store.secret_key)
+    return container.with_command("--cors-allow-origin * posix /tmp")

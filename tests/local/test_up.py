@@ -14,12 +14,12 @@ from typing import Any
 import psutil
 import pytest
 
-from deploy.local import ports
+from deploy.local import ports, screen
 from deploy.local.names import INFRA, SERVICES, STANDINS
 from deploy.local.places import ROOT, cache
 from tests.support import eventually
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 @dataclass
@@ -51,8 +51,12 @@ class Machine:
         found: dict[str, Any] = json.loads(self.motcua("status", "--json").stdout)
         return found
 
-    def server(self, name: str) -> dict[str, Any]:
-        return next(one for one in self.status()["servers"] if one["name"] == name)
+    async def look(self, name: str) -> dict[str, Any]:
+        """What `status` says of one server, without a process for each look."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MOTCUA_STATE", str(self.state))
+            found = await screen.look()
+        return next((one for one in found["servers"] if one["name"] == name), {"ready": False})
 
     def processes(self) -> list[psutil.Process]:
         """All that runs for this state folder, zombies apart."""
@@ -111,15 +115,15 @@ def test_up_twice_says_that_it_runs(machine: Machine) -> None:
 
 @pytest.mark.parametrize("name", ["payment", "kafka"])
 async def test_what_is_killed_comes_back(machine: Machine, name: str) -> None:
-    before = machine.server(name)
+    before = await machine.look(name)
 
     os.kill(before["pid"], signal.SIGKILL)
 
     async def is_back() -> bool:
-        now = machine.server(name)
+        now = await machine.look(name)
         return bool(now["ready"] and now["pid"] != before["pid"] and now["restarts"] == before["restarts"] + 1)
 
-    await eventually(is_back, within=60, every=0.5)
+    await eventually(is_back, within=120, every=0.2)
 
 
 def test_an_operators_command_gets_the_environment_of_its_service(machine: Machine) -> None:
@@ -152,7 +156,11 @@ async def test_after_down_no_process_is_left_and_the_data_is(machine: Machine) -
     assert not machine.status()["running"]
 
     foreground = machine.in_the_foreground("up")
-    await eventually(lambda: machine.status()["ready"], within=90, every=0.5)
+
+    async def serves() -> bool:
+        return bool((await machine.look("gateway"))["ready"])
+
+    await eventually(serves, within=150, every=0.2)
     foreground.send_signal(signal.SIGINT)
     said, _ = foreground.communicate(timeout=60)
 
