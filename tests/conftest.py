@@ -2,6 +2,8 @@
 
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,8 @@ from tests.collector import Collector
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
 
-KINDS = {
-    "embedded": infrastructure.embedded,
+KINDS: dict[str, Callable[[], AbstractAsyncContextManager[Infra]]] = {
+    "embedded": partial(infrastructure.embedded, durable=False),
     "containers": containers.containers,
     "external": infrastructure.external,
 }

@@ -29,25 +29,30 @@ class Infra:
     """The processes `kafka`, `postgres` and `s3`, to be killed and started again; empty if they are not ours."""
 
 
-def servers(folder: Path, logs: Path, at: dict[str, int], store: Store, password: str) -> list[Server]:
+def servers(
+    folder: Path, logs: Path, at: dict[str, int], store: Store, password: str, *, durable: bool = True
+) -> list[Server]:
     """The three embedded servers with their data below a folder."""
     origins = [f"http://{host}:{at['gateway']}" for host in (ports.HOST, "localhost") if "gateway" in at]
     return [
         kafka.server(folder / "kafka", logs, at["kafka"], at["kafka-controller"]),
-        postgres.server(folder / "postgres", logs, at["postgres"], password),
+        postgres.server(folder / "postgres", logs, at["postgres"], password, durable=durable),
         s3.server(folder / "s3", logs, at["s3"], store, origins or ["*"]),
     ]
 
 
 @asynccontextmanager
-async def embedded(at: dict[str, int] | None = None) -> AsyncIterator[Infra]:
-    """Servers on free ports with their data in a folder that is thrown away."""
+async def embedded(at: dict[str, int] | None = None, *, durable: bool = True) -> AsyncIterator[Infra]:
+    """Servers on free ports with their data in a folder that is thrown away.
+
+    `durable`: PostgreSQL waits for the disk, as in production; tests, which never lose power, need not wait.
+    """
     at = at or ports.free(PORTS)
     jars.fetch()
     folder = _throw_away()
     password = random.token_hex(16)
     store = Store(f"http://{ports.HOST}:{at['s3']}", random.token_hex(10), random.token_hex(20))
-    system = System(servers(folder / "data", folder / "logs", at, store, password))
+    system = System(servers(folder / "data", folder / "logs", at, store, password, durable=durable))
     try:
         await system.bring_up()
         yield Infra(f"{ports.HOST}:{at['kafka']}", databases.admin_url(at["postgres"], password), store, system)

@@ -41,8 +41,13 @@ SETTINGS = {
 }
 
 
-def server(folder: Path, logs: Path, port: int, password: str) -> Server:
-    options = [part for name, value in {**SETTINGS, "port": str(port)}.items() for part in ("-c", f"{name}={value}")]
+FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+"""For data that is thrown away with the machine: survives the death of any process, not a power cut."""
+
+
+def server(folder: Path, logs: Path, port: int, password: str, *, durable: bool = True) -> Server:
+    settings = {**SETTINGS, **({} if durable else FORGETFUL), "port": str(port)}
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return Server(
         name="postgres",
         port=port,

@@ -22,7 +22,7 @@ CITIZENS = 4
 @pytest.fixture
 async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
     """A system of its own, with its own Kafka to kill; not started."""
-    async with infra.embedded() as own:
+    async with infra.embedded(durable=False) as own:
         system = Stack(own, tmp_path)
         try:
             yield system
