@@ -33,8 +33,9 @@ async def containers() -> AsyncIterator[Infra]:
         Store(f"http://{ports.HOST}:{at['s3']}", random.token_hex(10), random.token_hex(20)),
     )
     async with AsyncExitStack() as running:
-        for container in (_kafka(at["kafka"]), _postgres(at["postgres"], password), _s3(at["s3"], infra.s3)):
-            await running.enter_async_context(_running(container))
+        await running.enter_async_context(_running(KAFKA, partial(_kafka, at["kafka"])))
+        await running.enter_async_context(_running(POSTGRES, partial(_postgres, at["postgres"], password)))
+        await running.enter_async_context(_running(S3, partial(_s3, at["s3"], infra.s3)))
         await _wait(KAFKA, partial(kafka.is_ready, infra.kafka))
         await _wait(POSTGRES, partial(postgres.is_ready, infra.postgres))
         await _wait(S3, partial(s3.is_ready, infra.s3))
@@ -44,12 +45,13 @@ async def containers() -> AsyncIterator[Infra]:
 
 
 @asynccontextmanager
-async def _running(container: DockerContainer) -> AsyncIterator[None]:
+async def _running(image: str, describe: Callable[[], DockerContainer]) -> AsyncIterator[None]:
     try:
+        container = describe()
         await asyncio.to_thread(container.start)
     except (DockerException, requests.RequestException) as error:
         raise Trouble(
-            f"Docker cannot run {container.image} ({_briefly(error)}): start Docker and let it pull, "
+            f"Docker cannot run {image} ({_briefly(error)}): start Docker and let it pull, "
             "or run the tests without containers: `./motcua test`."
         ) from None
     try:
