@@ -37,6 +37,7 @@ _AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.PostgresSystemError,
     asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,  # a primary that was just made a standby
     Unavailable,
     OSError,
     TimeoutError,
@@ -220,5 +221,6 @@ async def _run(conn: Connection, name: str, sql: str, digest: str) -> None:
 
 async def pending(db: Database, service: str) -> list[str]:
     """Names of migrations that this code has and the database has not."""
-    done = {row["name"] for row in await db.fetch("SELECT name FROM schema_migration")}
+    migrated = await db.fetchval("SELECT to_regclass('schema_migration') IS NOT NULL")
+    done = {row["name"] for row in await db.fetch("SELECT name FROM schema_migration")} if migrated else set()
     return [name for name, _ in _files(service) if name not in done]

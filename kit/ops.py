@@ -33,7 +33,7 @@ OLDEST_ALLOWED = 60.0
 @router.get("/live")
 async def live(request: Request) -> Response:
     """Alive: every part that was started still runs. Databases and brokers do not count: a restart mends neither."""
-    dead = [task for task in request.app.state.tasks if task.done() and task.exception()]
+    dead = [task for task in request.app.state.tasks if task.done() and not task.cancelled() and task.exception()]
     return JSONResponse({"live": not dead}, 503 if dead else 200)
 
 

@@ -407,6 +407,25 @@ async def test_a_lost_race_is_tried_again_and_is_no_poison(effects: Database, co
     assert await applied(effects) == [("p", 1), ("q", 1)]
 
 
+async def test_a_database_that_is_read_only_for_a_while_condemns_nobody(
+    infra: Infra, effects: Database, consumer: str, channel: Channel
+) -> None:
+    name = effects.url.rpartition("/")[2]
+    admin = await asyncpg.connect(infra.postgres)
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")  # as a demoted primary does
+    standby = await Database.open(effects.url, size=1)
+    inbox = depot(consumer, channel)
+
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await hear(inbox, standby, heard(channel, sent("p")), heard(channel, sent("q")))
+
+    await admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await standby.close()
+    await admin.close()
+    await hear(inbox, effects, heard(channel, sent("p")))
+    assert await applied(effects) == [("p", 1)]
+
+
 async def test_the_worker_waits_while_its_connections_break(
     infra: Infra, effects: Database, settings: Settings, consumer: str, channel: Channel, kafka: Kafka
 ) -> None:

@@ -164,9 +164,10 @@ async def test_the_application_may_use_what_was_made_and_nothing_more(empty: Pla
 
 async def test_what_is_missing_is_named(empty: Place, write: Write) -> None:
     write("0001_parcels.sql", "CREATE TABLE parcel (name text)")
+    db = await Database.open(empty.database_url, size=1)
+    assert await pending(db, "shop") == ["shop/0001_parcels.sql"]
     await run(empty)
     write("0002_weight.sql", "ALTER TABLE parcel ADD weight int")
-    db = await Database.open(empty.database_url, size=1)
 
     assert await pending(db, "shop") == ["shop/0002_weight.sql"]
     await run(empty)
