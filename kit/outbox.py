@@ -17,12 +17,7 @@ from typing import Any
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from opentelemetry.trace import SpanKind
 from pydantic_core import from_json
 
@@ -141,8 +136,9 @@ WHERE published_at IS NULL
   AND NOT EXISTS (SELECT FROM outbox_quarantine q WHERE q.channel = outbox.channel AND q.key = outbox.key)
 """
 
-HOPELESS = (MessageSizeTooLargeError, TopicAuthorizationFailedError, InvalidTopicError)
-"""Errors of one record that no retry mends."""
+HOPELESS = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""Errors of a record that no retry mends. (A right that is missing is mended by whoever gives it: that is waited for.)
+"""
 
 Row = asyncpg.Record
 
@@ -194,6 +190,7 @@ class Relay:
         self._settings = settings
         self._slots = list(slots)
         self._woken = asyncio.Event()
+        self._singly = False  # to find out which record of a refused batch is at fault
         self.leading = False
 
     async def run(self) -> None:
@@ -277,20 +274,22 @@ class Relay:
             sent += len(rows)
             _observe(rows)
             rows = following or await self._pending(conn, 0)
+        self._singly = False
         return sent
 
     async def _pending(self, conn: "asyncpg.Connection[Row]", after: int) -> list[Row]:
-        return await conn.fetch(PENDING, after, self._slots, BATCH)
+        return await conn.fetch(PENDING, after, self._slots, 1 if self._singly else BATCH)
 
     async def _mend(self, conn: "asyncpg.Connection[Row]", rows: list[Row], results: list[Any]) -> None:
-        """Put aside what can never be sent, then start anew: nothing of this batch is marked."""
+        """Start anew, with nothing of this batch marked; put aside what was refused when it was sent alone."""
         failures = [(row, error) for row, error in zip(rows, results, strict=True) if isinstance(error, BaseException)]
-        for row, error in failures:
-            if isinstance(error, HOPELESS):
-                log.error("outbox.quarantined", channel=row["channel"], error=type(error).__name__)
-                telemetry.QUARANTINED.inc()
-                await conn.execute(QUARANTINE, row["channel"], row["key"], row["id"], type(error).__name__)
-        raise failures[0][1]
+        row, error = next((f for f in failures if isinstance(f[1], HOPELESS)), failures[0])
+        if isinstance(error, HOPELESS) and self._singly:
+            log.error("outbox.quarantined", channel=row["channel"], error=type(error).__name__)
+            telemetry.QUARANTINED.inc()
+            await conn.execute(QUARANTINE, row["channel"], row["key"], row["id"], type(error).__name__)
+        self._singly = isinstance(error, HOPELESS) and not self._singly
+        raise error
 
 
 async def _send(kafka: AIOKafkaProducer, row: Row) -> "asyncio.Future[Any]":

@@ -203,6 +203,21 @@ async def test_a_hopeless_event_holds_back_its_aggregate_alone_until_it_is_relea
     assert histories(await kafka.everything_on(channel.name))["heavy"][-2:] == [1, 2]
 
 
+async def test_who_was_in_a_batch_with_a_hopeless_event_is_not_held_back(
+    db: Database, settings: Settings, channel: Channel, kafka: Kafka
+) -> None:
+    await kafka.set(channel.name, max_message_bytes="20000")  # smaller than a batch
+    await say(db, channel, moved("heavy", 1, to="x" * 30_000))
+    others = [f"parcel-{n}" for n in range(30)]
+    await say(db, channel, *[sent(name) for name in others])
+
+    async with running(Relay(settings).run()):
+        await eventually(lambda: db.fetchval("SELECT count(*) = 1 FROM outbox WHERE published_at IS NULL"), within=30)
+
+    assert await db.fetchval("SELECT string_agg(key, ' ') FROM outbox_quarantine") == "heavy"
+    assert set(histories(await kafka.everything_on(channel.name))) == set(others)
+
+
 # ── trouble ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
