@@ -81,10 +81,16 @@ class Process:
         return self.exit_code is None
 
     def kill(self, sig: Signals = Signals.SIGKILL) -> None:
-        """A signal to the program and all that it started. Nothing happens if it is gone."""
+        """A signal to the program and all that it started. Nothing happens if it is gone.
+
+        After SIGKILL it is gone on return, so that its port is free.
+        """
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, sig)
+        if sig == Signals.SIGKILL:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(5)
 
     async def wait(self) -> int:
         while (code := self.exit_code) is None:  # noqa: ASYNC110 (a process sets no event)

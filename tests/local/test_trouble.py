@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -82,6 +83,14 @@ def test_a_folder_that_is_in_the_way_is_named(tmp_path: Path) -> None:
         places.make(tmp_path / "state")
 
 
+@pytest.mark.parametrize("program", jars.programs())
+def test_the_lock_names_what_was_asked_for(program: str) -> None:
+    asked = tomllib.loads((jars.LOCKS / program / "jgo.toml").read_text())["dependencies"]["coordinates"]
+    locked = {jar.path.rsplit("/", 1)[1] for jar in jars.locked(program)}
+
+    assert {"{1}-{2}.jar".format(*coordinate.split(":")) for coordinate in asked} <= locked
+
+
 def test_no_network_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOTCUA_CACHE", str(tmp_path))
     monkeypatch.setenv("MOTCUA_MAVEN", "http://127.0.0.1:9/maven")
@@ -96,6 +105,7 @@ def test_a_jar_with_another_checksum_never_reaches_the_cache(tmp_path: Path, mon
     monkeypatch.setenv("MOTCUA_CACHE", str(tmp_path / "cache"))
     jar = jars.Jar("forged.jar", "0" * 64)
     monkeypatch.setattr("deploy.local.jars.locked", lambda program: [jar])
+    monkeypatch.setattr("deploy.local.jars.TRIES", 0)
     (tmp_path / "forged.jar").write_bytes(b"not what was locked")
 
     with _repository(tmp_path) as url:

@@ -149,18 +149,28 @@ def test_a_second_installation_on_the_same_ports_names_port_and_user(machine: Ma
     assert "Traceback" not in said.stderr
 
 
-async def test_after_down_no_process_is_left_and_the_data_is(machine: Machine) -> None:
+async def test_a_supervisor_that_is_killed_takes_everything_with_it_and_up_goes_on(machine: Machine) -> None:
+    os.kill(machine.status()["supervisor"]["pid"], signal.SIGKILL)
+    await eventually(lambda: machine.processes() == [], within=60, every=0.5)
+
+    again = machine.motcua("up", "--detach")
+
+    assert again.returncode == 0, again.stderr
+    assert machine.status()["ready"]
+
+
+def test_after_down_no_process_is_left(machine: Machine) -> None:
     machine.motcua("down")
 
     assert machine.processes() == []
     assert not machine.status()["running"]
 
+
+async def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "state", row_of_free_ports())
     foreground = machine.in_the_foreground("up")
+    await eventually(lambda: len(machine.processes()) > 3, within=60)
 
-    async def serves() -> bool:
-        return bool((await machine.look("gateway"))["ready"])
-
-    await eventually(serves, within=150, every=0.2)
     foreground.send_signal(signal.SIGINT)
     said, _ = foreground.communicate(timeout=60)
 
