@@ -149,7 +149,7 @@ def connect(settings: Settings) -> Files:
     return _connected[place]
 
 
-def _files(request: Request) -> Files:
+async def _files(request: Request) -> Files:
     return connect(request.app.state.settings)
 
 

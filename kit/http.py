@@ -102,12 +102,16 @@ class Router(APIRouter):
         super().__init__(route_class=Route, **options)
 
 
-def _db(request: Request) -> Database:
+async def _now() -> datetime:
+    return now()
+
+
+async def _db(request: Request) -> Database:
     db: Database = request.app.state.db
     return db
 
 
-def _later(request: Request) -> Transaction:
+async def _later(request: Request) -> Transaction:
     transaction: Transaction = request.state.transaction
     return transaction
 
@@ -116,7 +120,7 @@ async def _tx(transaction: Annotated[Transaction, Depends(_later)]) -> Connectio
     return await transaction.begin()
 
 
-def _if_match(
+async def _if_match(
     if_match: Annotated[str | None, Header(description='Version that the caller saw, `"7"`')] = None,
 ) -> int | None:
     if if_match is None or if_match == "*":
@@ -134,7 +138,7 @@ Db = Annotated[Database, Depends(_db)]
 Later = Annotated[Transaction, Depends(_later)]
 """The request's transaction, not open yet: `tx = await later.begin()` after the network calls."""
 IfMatch = Annotated[int | None, Depends(_if_match)]
-Now = Annotated[datetime, Depends(now)]
+Now = Annotated[datetime, Depends(_now)]
 
 
 def etag(response: Response, version: int) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import pkgutil
 import re
 import statistics
@@ -11,7 +12,7 @@ import tokenize
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import asyncpg
 import pytest
@@ -134,6 +135,20 @@ def test_every_route_names_who_may_call_it(app: FastAPI) -> None:
     routes = [route for route in iter_route_contexts(app.routes) if isinstance(route.original_route, APIRoute)]
     assert routes, "no route at all: the walk is broken"
     assert [f"{r.methods} {r.path}" for r in routes if not set(_callers(r.dependant))] == []
+
+
+def test_no_request_takes_a_thread(app: FastAPI) -> None:
+    """FastAPI runs routes and dependencies that are plain functions in threads: most of a small request's time."""
+    routes = [route for route in iter_route_contexts(app.routes) if isinstance(route.original_route, APIRoute)]
+    calls = {call for route in routes for call in _calls(route.dependant)}
+    assert sorted(f"{c.__module__}.{c.__qualname__}" for c in calls if not inspect.iscoroutinefunction(c)) == []
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    if dependant.call:
+        yield dependant.call
+    for inner in dependant.dependencies:
+        yield from _calls(inner)
 
 
 def _callers(dependant: Dependant) -> Iterator[str]:

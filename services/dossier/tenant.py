@@ -101,7 +101,7 @@ def _procedure(file: Path) -> Procedure:
     return procedure
 
 
-def _of(request: Request) -> Tenant:
+async def _of(request: Request) -> Tenant:
     return load(request.app.state.settings.tenant)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -271,9 +272,9 @@ async def submit_draft(
         procedure = await _current(db, draft)
         uploads = domain.chosen(procedure.case(draft.case), await store.uploads_of(db, draft_id))
         checked = await _checked(draft, procedure, uploads, files)
-        dossier = await _send(
-            await later.begin(), draft, procedure, checked, Applicant(citizen.ref, citizen.name), tenant
-        )
+        filing = Filing(draft, procedure, checked, Applicant(citizen.ref, citizen.name), now())
+        code = await _new_code(db, filing, tenant)
+        dossier = await _send(await later.begin(), filing, code, tenant)
     else:
         dossier = await dossiers.read(db, draft.dossier_code)
     etag(response, dossier.version)
@@ -336,28 +337,35 @@ def _component_file(upload: Upload, pages: int) -> ComponentFile:
     )  # fmt: skip
 
 
-async def _send(
-    tx: Connection,
-    checked_draft: Draft,
-    procedure: Procedure,
-    files: Sequence[ComponentFile],
-    applicant: Applicant,
-    tenant: Tenant,
-) -> Dossier:
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A draft that was checked and is about to become a dossier."""
+
+    draft: Draft
+    procedure: Procedure
+    files: Sequence[ComponentFile]
+    applicant: Applicant
+    moment: datetime
+
+
+async def _new_code(db: Database, filing: Filing, tenant: Tenant) -> str:
+    """A code nobody else has. It is taken before the transaction, so that those of one unit do not queue for the
+    number; should the transaction fail, the number is never used (gaps are allowed, using one twice is not)."""
+    unit, day = filing.draft.receiving_unit, tenant.calendar.local_date(filing.moment)
+    return domain.code_for(tenant.code_template, unit, day, await store.next_number(db, unit, day))
+
+
+async def _send(tx: Connection, filing: Filing, code: str, tenant: Tenant) -> Dossier:
     """The one transaction that makes the dossier; the second of two that race finds it made."""
-    draft = await store.lock(tx, checked_draft.id, checked_draft.owner_ref)
+    draft = await store.lock(tx, filing.draft.id, filing.draft.owner_ref)
     if draft.dossier_code:
         return await dossiers.read(tx, draft.dossier_code)
-    if draft.version != checked_draft.version:
+    if draft.version != filing.draft.version:
         raise VersionConflict("Hồ sơ vừa được sửa ở nơi khác, xin xem lại rồi gửi", version=draft.version)
-    moment = now()
-    day = tenant.calendar.local_date(moment)
-    number = await store.next_number(tx, draft.receiving_unit, day)
-    code = domain.code_for(tenant.code_template, draft.receiving_unit, day, number)
-    dossier, event = domain.submit(draft, applicant, procedure, code, files, moment)
+    dossier, event = domain.submit(draft, filing.applicant, filing.procedure, code, filing.files, filing.moment)
     await dossiers.create(tx, dossier, event)
-    await dossiers.add_files(tx, dossier, files)
-    await store.mark_sent(tx, draft.id, code, moment)
+    await dossiers.add_files(tx, dossier, filing.files)
+    await store.mark_sent(tx, draft.id, code, filing.moment)
     if isinstance(event, DossierSubmitted):
         await start_reception(tx, dossier, tenant)
     return dossier

@@ -125,9 +125,9 @@ RETURNING last
 """
 
 
-async def next_number(tx: Connection, agency: str, day: date) -> int:
-    """The next running number of that unit on that local date. Others of the unit wait until this one commits."""
-    number: int = await tx.fetchval(NEXT_NUMBER, agency, day)
+async def next_number(db: Database, agency: str, day: date) -> int:
+    """The next running number of that unit on that local date; taken for good, used or not."""
+    number: int = await db.fetchval(NEXT_NUMBER, agency, day)
     return number
 
 
