@@ -77,6 +77,7 @@ class Site:
             },
             "dossier": {
                 "MOTCUA_LEADER_P12": str(secrets.leader_p12),
+                "MOTCUA_TRUST_ROOTS": str(secrets.trust_root),
                 "MOTCUA_SEAL_P12": str(secrets.seal_p12),
                 "MOTCUA_P12_PASSWORD": secrets.p12_password,
             },
@@ -92,6 +93,11 @@ class Site:
                 "MOTCUA_SMS_SECRET": secrets.sms_secret,
             },
             "tracking": {"MOTCUA_DIGEST_KEY": secrets.digest_key},
+            "gateway": {
+                "MOTCUA_VNEID_ISSUER": self.url("vneid"),
+                "MOTCUA_VNPAY_URL": self.url("bank") + "/paymentv2/vpcpay.html",
+                "MOTCUA_S3_PUBLIC_URL": self.s3.url,
+            },
         }.get(service, {})
 
     def _vneid(self) -> dict[str, str]:
