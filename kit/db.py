@@ -37,6 +37,7 @@ _AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.PostgresSystemError,
     asyncpg.LockNotAvailableError,
+    asyncpg.InternalClientError,  # a connection whose end was announced while nobody was listening
     asyncpg.ReadOnlySQLTransactionError,  # a primary that was just made a standby
     Unavailable,
     OSError,
