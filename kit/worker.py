@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,7 +108,6 @@ class Worker:
         self._dead = DeadLetters(settings, inbox.consumer)
         self._drain = Drain()
         self._pause = 0.2
-        self.last_progress = time.monotonic()
         self._broker = broker(settings, inbox.consumer)
         self._subscriber = self._broker.subscriber(
             *inbox.subscriptions,
@@ -157,7 +155,6 @@ class Worker:
                 self._pause = min(self._pause * 2, LONGEST_PAUSE)
                 raise
         self._pause = 0.2
-        self.last_progress = time.monotonic()
 
 
 async def _untouched(message: KafkaAckableMessage) -> Any:
