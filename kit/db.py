@@ -44,6 +44,9 @@ _AWAY = (
     TimeoutError,
 )
 
+_MISTAKES = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""OSErrors that waiting does not mend."""
+
 
 def may_retry(exc: BaseException) -> bool:
     """The transaction lost a race or met a migration: the same work may succeed at once when begun anew."""
@@ -54,6 +57,8 @@ def is_transient(exc: BaseException) -> bool:
     """The trouble is outside the work itself (a server away, full or restarting): wait, then try again."""
     if isinstance(exc, asyncpg.InterfaceError):
         return "clos" in str(exc)  # "connection is closed", "pool is closing"; other InterfaceErrors are mistakes
+    if isinstance(exc, _MISTAKES):
+        return False
     return may_retry(exc) or isinstance(exc, _AWAY)
 
 

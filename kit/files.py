@@ -1,6 +1,7 @@
-"""Object storage: browsers send files straight to it under a signed policy; only checked copies are ever used.
+"""Object storage: browsers send files straight to it under a signed policy; only checked bytes are ever used.
 
-`quarantine/<id>` is what somebody sent; `clean/<sha256>` is what was checked, immutable, named by its content.
+`quarantine/<id>` is what somebody sent, and may be sent again while the policy lives; `clean/<sha256>` is the bytes
+that were checked, put there by who checked them, named by their content and so immutable.
 The minio SDK is synchronous: signing is pure computation, everything else runs in a few threads of its own.
 """
 
@@ -17,7 +18,6 @@ from urllib.parse import quote, urlsplit
 import urllib3
 from fastapi import Depends, Request
 from minio import Minio
-from minio.commonconfig import CopySource
 from minio.datatypes import PostPolicy
 from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3.exceptions import HTTPError
@@ -104,11 +104,6 @@ class Files:
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         await self._run(self._inside.put_object, self._bucket, key, BytesIO(data), len(data), content_type)
-
-    async def promote(self, quarantine_key: str, clean_key: str) -> None:
-        """Copy a checked file to the place where it may be used; doing it again changes nothing."""
-        source = CopySource(self._bucket, quarantine_key)
-        await self._run(self._inside.copy_object, self._bucket, clean_key, source)
 
     async def ready(self) -> bool:
         return bool(await self._run(self._inside.bucket_exists, self._bucket))

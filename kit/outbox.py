@@ -156,13 +156,18 @@ def security(settings: Settings) -> dict[str, Any]:
     }
 
 
+LARGEST = 2 * 1024 * 1024
+"""Bytes of the largest record that a dead letter topic must take: Kafka's usual limit, and what we say about it."""
+
+
 def producer(settings: Settings) -> AIOKafkaProducer:
-    """A producer whose acknowledgement means: on all in-sync replicas."""
+    """A producer whose acknowledgement means: on all in-sync replicas. Each topic has its own limit below LARGEST."""
     return AIOKafkaProducer(
         bootstrap_servers=settings.kafka,
         acks="all",
         enable_idempotence=True,
         max_batch_size=131072,
+        max_request_size=LARGEST,
         **security(settings),
     )
 

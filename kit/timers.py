@@ -168,6 +168,9 @@ class Timers:
             return False
         *fields, leased_until = row
         timer = Timer(*fields)
+        if timer.attempt > self.jobs[timer.kind].attempts:  # the last attempt never came back: it ended its process
+            await self._later(db, timer, leased_until, TimeoutError())
+            return True
         try:
             with telemetry.span(f"job {timer.kind}", parent=timer.traceparent):
                 await self.jobs[timer.kind].work(db, timer)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from contracts.registry import CHANNELS
 from deploy.local.places import ROOT
+from kit.outbox import LARGEST
 
 FOR_EVER = "-1"
 
@@ -29,7 +30,7 @@ def _dead_letters() -> Iterator[Topic]:
     """One for each consumer group and channel. They keep their order and stay until an operator decided."""
     for group in hearers():
         for channel in CHANNELS:
-            yield Topic(f"{group}.{channel.name}.dlq", 1, {"retention.ms": FOR_EVER})
+            yield Topic(f"{group}.{channel.name}.dlq", 1, {"retention.ms": FOR_EVER, "max.message.bytes": str(LARGEST)})
 
 
 def hearers() -> list[str]:

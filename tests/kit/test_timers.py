@@ -355,3 +355,22 @@ async def test_a_timer_goes_on_in_the_trace_of_whoever_scheduled_it(
     await (ours.fire_next(effects) if kind == "return" else ours.work_next(effects))
 
     assert seen == [cause.get_span_context().trace_id]
+
+
+async def test_a_job_that_ends_its_worker_each_time_is_given_up(effects: Database) -> None:
+    ours, started = Timers(), asyncio.Event()
+
+    @ours.job("call", attempts=1, lease=0.3)
+    async def call(db: Database, job: Timer) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    await schedule(effects, "call", "p")
+    worker = asyncio.create_task(ours.work_next(effects))
+    await started.wait()
+    worker.cancel()
+    await asyncio.wait([worker])
+
+    await eventually(lambda: ours.work_next(effects))
+
+    assert await effects.fetchval("SELECT given_up_at <= now() FROM timer")
