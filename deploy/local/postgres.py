@@ -41,8 +41,11 @@ SETTINGS = {
 }
 
 
-FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-"""For data that is thrown away with the machine: survives the death of any process, not a power cut."""
+FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
+"""For data that is thrown away: survives the death of any process, not a power cut.
+
+`synchronous_commit` stays on: without it a commit waits in the server's own memory, and dies with it.
+"""
 
 
 def server(folder: Path, logs: Path, port: int, password: str, *, durable: bool = True) -> Server:
