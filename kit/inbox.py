@@ -10,10 +10,12 @@ between only repeats what is skipped.
 - *Unknown type*: ignored and counted; newer publishers may say more than we know.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import asyncpg
 import structlog
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
@@ -81,6 +83,8 @@ class Position:
 
     version: int
     parked: int
+    is_new: bool = False
+    """Nothing was heard of it before: there is no row to lock yet."""
 
 
 One = Callable[[Connection, Any], Awaitable[None]]
@@ -212,15 +216,19 @@ class Inbox:
     async def _deliver(self, tx: Connection, letters: Sequence[Letter]) -> None:
         """Runs of one channel go to its subscriber together if it takes batches, else one by one, in order."""
         known = [letter for letter in letters if letter.event]
-        for letter in letters:
-            if letter.event:
-                telemetry.APPLIED.labels(letter.channel.name, type(letter.event).__name__).inc()
-            else:
-                telemetry.IGNORED.labels(letter.channel.name).inc()
+        _count(letters)
         for name in dict.fromkeys(letter.channel.name for letter in known):
             subscription = self.subscriptions[name]
             theirs = [letter for letter in known if letter.channel.name == name]
             await (_deliver_batch if subscription.batch else _deliver_each)(tx, subscription, theirs)
+
+
+def _count(letters: Sequence[Letter]) -> None:
+    for (channel, event), n in Counter((letter.channel.name, type(letter.event)) for letter in letters).items():
+        if event is type(None):
+            telemetry.IGNORED.labels(channel).inc(n)
+        else:
+            telemetry.APPLIED.labels(channel, event.__name__).inc(n)
 
 
 Bury = Callable[[Record, Exception], Awaitable[None]]
@@ -256,7 +264,8 @@ async def _deliver_each(tx: Connection, subscription: Subscription, letters: Seq
 
 
 async def _deliver_batch(tx: Connection, subscription: Subscription, letters: Sequence[Letter]) -> None:
-    parents = telemetry.links([letter.headers.get("traceparent") for letter in letters])
+    tracing = telemetry.is_tracing()
+    parents = telemetry.links([letter.headers.get("traceparent") for letter in letters]) if tracing else []
     with telemetry.span(subscription.handler.__name__, kind=SpanKind.CONSUMER, links=parents):
         await subscription.handler(tx, [letter.event for letter in letters])
 
@@ -264,9 +273,9 @@ async def _deliver_batch(tx: Connection, subscription: Subscription, letters: Se
 # ── positions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 OPEN = """
-INSERT INTO inbox_position (consumer, channel, key)
-SELECT $1, channel, key FROM unnest($2::text[], $3::text[]) AS u (channel, key) ORDER BY channel, key
-ON CONFLICT DO NOTHING
+INSERT INTO inbox_position (consumer, channel, key, version, parked)
+SELECT $1, u.* FROM unnest($2::text[], $3::text[], $4::int[], $5::int[]) AS u (channel, key, version, parked)
+ORDER BY channel, key
 """
 LOCK = """
 SELECT channel, key, version, parked FROM inbox_position
@@ -304,10 +313,8 @@ async def _lock(tx: Connection, consumer: str, letters: Sequence[Letter]) -> dic
     aggregates = sorted({letter.aggregate for letter in letters})
     names, keys = [a[0] for a in aggregates], [a[1] for a in aggregates]
     rows = await tx.fetch(LOCK, consumer, names, keys)
-    if len(rows) < len(aggregates):
-        await tx.execute(OPEN, consumer, names, keys)
-        rows = await tx.fetch(LOCK, consumer, names, keys)
-    return {(row["channel"], row["key"]): Position(row["version"], row["parked"]) for row in rows}
+    found = {(row["channel"], row["key"]): Position(row["version"], row["parked"]) for row in rows}
+    return {aggregate: found.get(aggregate) or Position(0, 0, is_new=True) for aggregate in aggregates}
 
 
 def _raw(headers: dict[str, str]) -> list[tuple[str, bytes]]:
@@ -327,11 +334,15 @@ async def _park(tx: Connection, consumer: str, letter: Letter) -> int:
 
 
 async def _save(tx: Connection, consumer: str, positions: dict[tuple[str, str], Position]) -> None:
-    await tx.execute(
-        SAVE,
-        consumer,
-        [name for name, _ in positions],
-        [key for _, key in positions],
-        [position.version for position in positions.values()],
-        [position.parked for position in positions.values()],
-    )
+    """Of two that hear of a new aggregate at once, the second finds its row there, and begins anew."""
+    try:
+        await _write(tx, OPEN, consumer, {a: p for a, p in positions.items() if p.is_new})
+    except asyncpg.UniqueViolationError:
+        raise asyncpg.SerializationError("heard by another at the same time") from None
+    await _write(tx, SAVE, consumer, {a: p for a, p in positions.items() if not p.is_new})
+
+
+async def _write(tx: Connection, statement: str, consumer: str, positions: dict[tuple[str, str], Position]) -> None:
+    if positions:
+        columns = zip(*[(*a, p.version, p.parked) for a, p in positions.items()], strict=True)
+        await tx.execute(statement, consumer, *map(list, columns))

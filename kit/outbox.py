@@ -265,22 +265,35 @@ class Relay:
             await conn.execute(SLEEP, False)
 
     async def _drain(self, conn: "asyncpg.Connection[Row]", kafka: AIOKafkaProducer) -> int:
-        """Send everything that is pending; the next batch is read while Kafka acknowledges this one."""
-        sent = 0
+        """Send everything that is pending. PostgreSQL marks the last batch while this one is handed to Kafka, and reads
+        the next one while Kafka acknowledges this one."""
+        sent, marking = 0, None
         rows = await self._pending(conn, 0)
         while rows:
             acknowledged = asyncio.gather(*[await _send(kafka, row) for row in rows], return_exceptions=True)
+            if marking:
+                await marking
             following = await self._pending(conn, rows[-1]["id"]) if len(rows) == BATCH else []
             results = await acknowledged
             if any(isinstance(result, BaseException) for result in results):
                 await self._mend(conn, rows, results)
-            moments = [row["created_at"] for row in rows]
-            await conn.execute(MARK, min(moments), max(moments), [row["id"] for row in rows])
+            marking = await self._start_marking(conn, rows)
             sent += len(rows)
-            _observe(rows)
-            rows = following or await self._pending(conn, 0)
+            rows = following or await self._after(marking, conn)
         self._singly = False
         return sent
+
+    async def _start_marking(self, conn: "asyncpg.Connection[Row]", rows: list[Row]) -> "asyncio.Task[Any]":
+        """Kafka has them all: say so in the database, without waiting for it."""
+        moments = [row["created_at"] for row in rows]
+        marking = asyncio.create_task(conn.execute(MARK, min(moments), max(moments), [row["id"] for row in rows]))
+        await asyncio.sleep(0)  # lets the statement leave before the next batch keeps the processor busy
+        _observe(rows)
+        return marking
+
+    async def _after(self, marking: "asyncio.Task[Any]", conn: "asyncpg.Connection[Row]") -> list[Row]:
+        await marking
+        return await self._pending(conn, 0)
 
     async def _pending(self, conn: "asyncpg.Connection[Row]", after: int) -> list[Row]:
         return await conn.fetch(PENDING, after, self._slots, 1 if self._singly else BATCH)
