@@ -1,9 +1,7 @@
 """What every event and every channel has in common: the envelope of the published language."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -85,10 +83,3 @@ class Channel:
 
     def key_of(self, event: Event) -> str:
         return str(getattr(event, self.key))
-
-
-def find(channels: Iterable[Channel], name: str) -> Channel:
-    """The channel of that name; KeyError if there is none."""
-    by_name: dict[str, Any] = {channel.name: channel for channel in channels}
-    channel: Channel = by_name[name]
-    return channel

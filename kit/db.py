@@ -40,8 +40,7 @@ _AWAY = (
     asyncpg.InternalClientError,  # a connection whose end was announced while nobody was listening
     asyncpg.ReadOnlySQLTransactionError,  # a primary that was just made a standby
     Unavailable,
-    OSError,
-    TimeoutError,
+    OSError,  # TimeoutError is one
 )
 
 _MISTAKES = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -94,7 +93,7 @@ class Database:
         """A connection of the pool, in autocommit; `Unavailable` when none is free in time."""
         try:
             conn = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT)
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
             log.warning("database.unavailable", error=type(exc).__name__)
             raise Unavailable from exc
         try:
@@ -167,9 +166,8 @@ async def migrate(url: str, service: str, app_url: str = "") -> list[str]:
     conn = await asyncpg.connect(url, server_settings={"lock_timeout": "3s"})
     try:
         while not await conn.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):  # noqa: ASYNC110
-            await asyncio.sleep(
-                0.2
-            )  # a waiting statement would hold a snapshot, and CREATE INDEX CONCURRENTLY wait for it
+            # Try, do not queue: a waiting statement holds a snapshot, and CREATE INDEX CONCURRENTLY waits for that.
+            await asyncio.sleep(0.2)
         role = _role_of(app_url or url)
         await _prepare_schema(conn, role)
         return [name for name, sql in _files(service) if await _apply(conn, name, sql, role)]

@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from contracts.refusal import Refusal
@@ -57,18 +56,6 @@ class InvalidRequest(Refusal):
     status = 422
     title = "Thông tin gửi lên chưa đúng"
     title_en = "The request is not valid"
-
-
-class Problem(BaseModel):
-    """The body of every refusal (RFC 9457, `application/problem+json`)."""
-
-    type: str
-    """Stable name of the rule that said no."""
-    title: str
-    """What it means, in Vietnamese (English with `Accept-Language: en`)."""
-    status: int
-    detail: str | None = None
-    """What to do in this case."""
 
 
 def answer(refusal: Refusal, language: str = "vi") -> JSONResponse:

@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from contracts.envelope import Channel, Event, find
+from contracts.envelope import Channel, Event
 from contracts.registry import CHANNELS
 from kit.db import Connection, Database
 from kit.inbox import Inbox, Record
@@ -137,7 +137,7 @@ def test_the_examples_cover_every_channel() -> None:
 
 
 def _parsed(record: Heard) -> Event:
-    channel = find(CHANNELS, record.topic)
+    channel = next(channel for channel in CHANNELS if channel.name == record.topic)
     event_class = channel.event_named(dict(record.headers)["ce_type"].decode())
     assert event_class
     return event_class.model_validate_json(record.value or b"")

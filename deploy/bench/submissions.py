@@ -7,18 +7,17 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import httpx2
-from joserfc import jwt
-from joserfc.jwk import ECKey
 
 from deploy.bench.figures import Latency, Rates, Ratio, Repeated
 from deploy.bench.rig import Rig
+from deploy.demo.papers import declaration
+from deploy.local import tokens
 from deploy.local.places import ROOT
 from kit import ids
 
@@ -40,23 +39,6 @@ BARE_DOSSIER = "INSERT INTO bare_dossier VALUES ($1, 1, 'submitted', $2)"
 BARE_OUTBOX = "INSERT INTO bare_outbox (key, payload) VALUES ($1, $2)"
 
 
-def pdf() -> bytes:
-    """The smallest PDF with one page that a reader opens."""
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>",
-    ]
-    body, places = b"%PDF-1.7\n", []
-    for n, content in enumerate(objects, start=1):
-        places.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (n, content)
-    rows = b"".join(b"%010d 00000 n \n" % place for place in places)
-    table = b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, rows)
-    trailer = b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(body))
-    return body + table + trailer
-
-
 @dataclass(frozen=True)
 class Citizens:
     """People who file, with tokens signed by the installation's own key."""
@@ -67,22 +49,7 @@ class Citizens:
     ref: UUID
 
     def headers(self, audience: str) -> dict[str, str]:
-        key = ECKey.import_key(json.loads(self.rig.stack.site.secrets.token_key.read_bytes()))
-        now = int(datetime.now(UTC).timestamp())
-        claims = {
-            "iss": self.rig.stack.env("dossier")["MOTCUA_IDENTITY_URL"],
-            "aud": audience,
-            "sub": str(self.ref),
-            "kind": "citizen",
-            "name": "Nguyễn Thị An",
-            "acr": 2,
-            "auth_time": now,
-            "iat": now,
-            "exp": now + 3600,
-            "jti": str(ids.new()),
-        }
-        header = {"alg": "ES256", "typ": "at+jwt", "kid": key.as_dict().get("kid") or key.thumbprint()}
-        return {"Authorization": f"Bearer {jwt.encode(header, claims, key, algorithms=['ES256'])}"}
+        return {"Authorization": f"Bearer {tokens.of_citizen(self.rig.stack.site, audience, self.ref)}"}
 
     async def draft(self, procedure: str) -> str:
         """A draft that can be sent: answers given and, if the procedure wants one, a real file uploaded."""
@@ -94,7 +61,7 @@ class Citizens:
         return draft
 
     async def _upload(self, draft: str) -> None:
-        data = pdf()
+        data = declaration("To khai")
         wish = {
             "file_name": FILE_NAME,
             "content_type": FILE_TYPE,

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.bench.figures import Amount, Figures, Latency, Rates, Ratio, Repeated, percentile
 from deploy.bench.report import Report
-from deploy.bench.submissions import pdf
+from deploy.demo.papers import declaration
 from services.dossier.filing.inspection import inspect
 
 FIGURES = Figures(
@@ -54,4 +54,4 @@ def test_writing_replaces_only_this_benchmarks_figures(tmp_path: Path) -> None:
 
 
 def test_the_file_that_is_sent_is_a_pdf_that_the_desk_takes() -> None:
-    assert inspect(pdf(), "application/pdf") == 1
+    assert inspect(declaration("To khai"), "application/pdf") == 1

@@ -2,17 +2,12 @@
 
 import asyncio
 import hashlib
-import json
-import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx2
-from joserfc import jwt
-from joserfc.jwk import ECKey
 
+from deploy.local import tokens
 from deploy.local.stack import Stack
 from kit import ids
 
@@ -31,26 +26,13 @@ class History:
     """Calls that had to be repeated."""
 
 
-def token(stack: Stack, citizen: UUID) -> str:
-    """An access token for the dossier service, as identity issues it."""
-    env = stack.env("identity")
-    found = json.loads(Path(env["MOTCUA_TOKEN_KEY"]).read_bytes())
-    key = ECKey.import_key(found.get("keys", [found])[0])
-    now = int(time.time())
-    claims = {
-        "iss": env["MOTCUA_IDENTITY_URL"], "aud": "dossier", "sub": str(citizen), "kind": "citizen",
-        "name": "Người dân", "acr": 2, "auth_time": now, "iat": now, "exp": now + 900, "jti": str(ids.new()),
-    }  # fmt: skip
-    header = {"alg": "ES256", "typ": "at+jwt", "kid": found.get("kid") or key.thumbprint()}
-    return jwt.encode(header, claims, key, algorithms=["ES256"])
-
-
 class Citizen:
     """One person filing dossiers, one after the other."""
 
     def __init__(self, stack: Stack, history: History, document: bytes) -> None:
         self._stack, self._history, self._document = stack, history, document
-        self._http = httpx2.AsyncClient(timeout=5, headers={"Authorization": f"Bearer {token(stack, ids.new())}"})
+        token = tokens.of_citizen(stack.site, "dossier", ids.new())
+        self._http = httpx2.AsyncClient(timeout=5, headers={"Authorization": f"Bearer {token}"})
 
     async def file(self, count: int) -> None:
         async with self._http:
