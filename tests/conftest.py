@@ -1,10 +1,10 @@
 """Real servers for every test that asks: started once a session, in a folder that is thrown away."""
 
 import itertools
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -71,7 +71,7 @@ async def make_database(infra: Infra, templates: dict[str, Place]) -> AsyncItera
 
 
 async def _template(infra: Infra, service: str) -> Place:
-    run = next(_numbers)
+    run = f"{_session}_{next(_numbers)}"
     owner, app = (Role(f"test_{service}_{kind}_{run}", "test") for kind in ("owner", "app"))
     place = Place(infra.postgres, f"test_{service}_template_{run}", owner, app)
     await databases.ensure(place)
@@ -79,7 +79,9 @@ async def _template(infra: Infra, service: str) -> Place:
     return place
 
 
-_numbers = itertools.count(Path(__file__).stat().st_ino % 1000 * 10_000)
+_session = secrets.token_hex(3)
+"""Several people may test on the same servers at once (`--infra external`)."""
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
