@@ -54,7 +54,7 @@ OWN = {
     "services/dossier/typesetting.py": "official forms as PDF",
     "services/dossier/filing/answers.py": "what e-forms ask, and whether the answers fit",
     "services/dossier/filing/inspection.py": "whether a file is what it claims",
-    "services/dossier/processing/calendar.py": "working time, holidays, deadlines",
+    "services/dossier/clocks/calendar.py": "working time, holidays, deadlines",
     "services/dossier/results/signing.py": "PAdES signatures",
     "services/gateway/sessions.py": "who is logged in",
     "services/identity/passwords.py": "Argon2id",

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.dossier.catalogue import domain as catalogue
 from services.dossier.catalogue.domain import Procedure, ProcedureInvalid
-from services.dossier.processing.calendar import WorkingCalendar
+from services.dossier.clocks.calendar import WorkingCalendar
 
 PROCEDURE: TypeAdapter[Procedure] = TypeAdapter(Procedure)
 """From the data of one file of `procedures/`, or of one row of the catalogue."""

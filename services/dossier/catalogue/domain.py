@@ -15,7 +15,7 @@ from typing import Any
 
 from contracts.dossier import DeliveryMethod, ServiceLevel, Step, SubmissionChannel
 from contracts.money import FeeKind, FeeLine, FeeTiming
-from services.dossier.processing.calendar import Cutoff
+from services.dossier.clocks.calendar import Cutoff
 
 CODE = re.compile(r"^[1-3]\.\d{6}(\.(?:\d{3}\.\d{2}\.\d{2}\.)?[A-Y]\d{2})?$")
 HOURS_A_DAY = 8

@@ -30,7 +30,7 @@ from contracts.dossier import (
 from contracts.money import FeeLine, FeeTiming
 from contracts.refusal import Refusal
 from services.dossier.catalogue.domain import Case, TimeLimit, TimeUnit, fee_lines
-from services.dossier.processing.calendar import Cutoff, WorkingCalendar
+from services.dossier.clocks.calendar import Cutoff, WorkingCalendar
 
 
 class State(StrEnum):

@@ -7,7 +7,7 @@ from typing import Any
 from contracts.dossier import DeliveryMethod
 from services.dossier import typesetting
 from services.dossier.catalogue.domain import Procedure, TimeLimit, TimeUnit
-from services.dossier.processing.calendar import HANOI
+from services.dossier.clocks.calendar import HANOI
 from services.dossier.processing.domain import ComponentFile, Dossier
 from services.dossier.tenant import Tenant, Unit
 

@@ -20,7 +20,7 @@ from contracts.dossier import (
 from contracts.money import FeeTiming
 from contracts.refusal import Refusal
 from services.dossier.catalogue.domain import ResultKind
-from services.dossier.processing.calendar import HANOI
+from services.dossier.clocks.calendar import HANOI
 from services.dossier.processing.domain import (
     SYSTEM,
     Act,

@@ -34,7 +34,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from contracts.refusal import Refusal
 from services.dossier import typesetting
-from services.dossier.processing.calendar import HANOI
+from services.dossier.clocks.calendar import HANOI
 
 STAMP = Path(__file__).parent / "forms/stamp.typ"
 NUMBER, LEADER, SEAL = "SoVanBan", "NguoiKy", "CoQuan"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dossier.processing.calendar import HANOI, Cutoff, WorkingCalendar
+from services.dossier.clocks.calendar import HANOI, Cutoff, WorkingCalendar
 
 CALENDAR = WorkingCalendar(
     days_off=frozenset(
