@@ -5,12 +5,13 @@ from services.dossier import subscribers, timers
 from services.dossier.catalogue import api as catalogue
 from services.dossier.filing import api as filing
 from services.dossier.processing import api as processing
+from services.dossier.processing.reception import api as reception
 from services.dossier.results import api as results
 from services.dossier.settings import Settings
 
 app = service(
     "dossier",
-    api=[catalogue.router, filing.router, processing.router, results.router],
+    api=[catalogue.router, filing.router, processing.router, reception.router, results.router],
     inbox=subscribers.inbox,
     timers=timers.timers,
     settings=Settings,

@@ -8,8 +8,9 @@ from kit.inbox import Inbox
 from kit.problems import NotFound
 from kit.settings import load
 from services.dossier import tenant
-from services.dossier.processing import domain, store
-from services.dossier.processing.domain import Dossier, PaymentState, State
+from services.dossier.processing import store
+from services.dossier.processing.domain import Dossier, PaymentState, State, components_of
+from services.dossier.processing.reception import domain as reception
 from services.dossier.settings import Settings
 from services.dossier.timers import start_reception
 
@@ -38,11 +39,11 @@ async def _settled(tx: Connection, event: FeePaid | FeeWaived) -> None:
         await _reach_desk(tx, dossier, event)
     else:
         state = PaymentState.PAID if isinstance(event, FeePaid) else PaymentState.WAIVED
-        await store.save(tx, domain.settle(dossier, state))
+        await store.save(tx, reception.settle(dossier, state))
 
 
 async def _reach_desk(tx: Connection, dossier: Dossier, event: FeePaid | FeeWaived) -> None:
-    components = domain.components_of(await store.files_of(tx, dossier.code))
-    moved, said = domain.prepaid(dossier, components, event.occurred_at)
+    components = components_of(await store.files_of(tx, dossier.code))
+    moved, said = reception.prepaid(dossier, components, event.occurred_at)
     await store.save(tx, moved, said)
     await start_reception(tx, moved, tenant.load(load(Settings).tenant))

@@ -29,6 +29,8 @@ from services.dossier.processing.domain import (
     PaymentState,
     State,
 )
+from services.dossier.processing.reception import domain as reception
+from services.dossier.processing.work import domain as work
 from services.dossier.results import domain as results
 from services.dossier.results.domain import Result, ResultState
 
@@ -117,7 +119,7 @@ class Life(RuleBasedStateMachine):
     @rule(by=actors)
     def accept(self, by: Actor) -> None:
         try:
-            self.took(*domain.accept(self.dossier, by, self.now, PROCEDURE.cases[0], TENANT.calendar))
+            self.took(*reception.accept(self.dossier, by, self.now, PROCEDURE.cases[0], TENANT.calendar))
         except Refusal:
             return
         assert "desk" in by.roles
@@ -125,7 +127,7 @@ class Life(RuleBasedStateMachine):
     @rule(by=actors)
     def propose(self, by: Actor) -> None:
         try:
-            self.took(*domain.propose(self.dossier, by, self.now))
+            self.took(*work.propose(self.dossier, by, self.now))
         except Refusal:
             return
         assert "specialist" in by.roles
@@ -137,7 +139,7 @@ class Life(RuleBasedStateMachine):
         assert self.result
         try:
             signed = results.sign(self.result, by, "1" * 64, self.now)
-            self.took(*domain.approve(self.dossier, by, self.now))
+            self.took(*work.approve(self.dossier, by, self.now))
         except Refusal:
             return
         self.result = signed
@@ -167,7 +169,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def pay(self) -> None:
         if self.dossier.payment_state is PaymentState.REQUESTED:
-            self.dossier = domain.settle(self.dossier, PaymentState.PAID)
+            self.dossier = reception.settle(self.dossier, PaymentState.PAID)
 
     @rule(deadline=st.sampled_from([contract.Deadline.RECEPTION, contract.Deadline.PROCESSING]))
     def miss(self, deadline: contract.Deadline) -> None:
@@ -231,10 +233,10 @@ def test_a_fee_that_comes_first_keeps_the_dossier_from_the_desk() -> None:
     assert isinstance(said, contract.DossierAwaitingPayment)
     assert said.amount == 16_000
     later = MORNING + timedelta(hours=3)
-    there, submitted = domain.prepaid(waiting, (), later)
+    there, submitted = reception.prepaid(waiting, (), later)
     assert (there.state, there.submitted_at, submitted.version) == (State.SUBMITTED, later, 2)
     desk = Actor(UUID(int=9), frozenset({"desk"}), UNIT)
-    accepted, event = domain.accept(there, desk, later, before, TENANT.calendar)
+    accepted, event = reception.accept(there, desk, later, before, TENANT.calendar)
     assert event.fee_lines == ()
     assert accepted.payment_state is PaymentState.PAID
 
@@ -244,7 +246,7 @@ def test_a_same_day_dossier_after_three_is_promised_for_the_next_day() -> None:
     desk = Actor(UUID(int=9), frozenset({"desk"}), UNIT)
     late = datetime(2026, 11, 20, 8, 1, tzinfo=UTC)  # 15:01 in Viet Nam, a Friday
 
-    accepted, event = domain.accept(dossier, desk, late, PROCEDURE.cases[0], TENANT.calendar)
+    accepted, event = reception.accept(dossier, desk, late, PROCEDURE.cases[0], TENANT.calendar)
 
     assert event.appointment_at == datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
     assert accepted.policy_version == TENANT.calendar.version

@@ -1,4 +1,4 @@
-"""The desk's reception, the officers' queues, and reading a dossier."""
+"""Reading a dossier, the officers' queues, and what the address of every act has in common."""
 
 import asyncio
 import hashlib
@@ -10,13 +10,12 @@ from uuid import UUID
 from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from contracts.dossier import Deadline, DeliveryMethod
+from contracts.dossier import DeliveryMethod
 from contracts.money import FeeLine
 from kit.auth import Caller, CitizenToken, Officer, OfficerToken, Token, officer
-from kit.clock import now
 from kit.db import Database
 from kit.files import FilesDep
-from kit.http import Db, IfMatch, Router, Tx, etag
+from kit.http import Db, Router, etag
 from kit.problems import NotFound, VersionConflict
 from services.dossier import typesetting
 from services.dossier.catalogue import store as catalogue
@@ -140,6 +139,24 @@ class Link(BaseModel):
     url: str
 
 
+# ── what every act needs ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def actor(token: OfficerToken) -> Actor:
+    return Actor(token.ref, token.roles, token.unit)
+
+
+def expect(dossier: Dossier, if_match: int | None) -> None:
+    """Refuse when the caller saw another version."""
+    if if_match not in (None, dossier.version):
+        raise VersionConflict(version=dossier.version)
+
+
+def moved(dossier: Dossier, response: Response) -> Moved:
+    etag(response, dossier.version)
+    return Moved(code=dossier.code, version=dossier.version, status=dossier.state, due_at=dossier.due_at)
+
+
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -233,39 +250,3 @@ async def get_queue(
     states, results = QUEUES[queue]
     rows = await store.queue(db, who.unit, states, results, after, limit)
     return QueueItems(items=[QueueItem(**row, label=domain.LABELS[State(row["state"])]) for row in rows])
-
-
-# ── reception ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def actor(token: OfficerToken) -> Actor:
-    return Actor(token.ref, token.roles, token.unit)
-
-
-def expect(dossier: Dossier, if_match: int | None) -> None:
-    """Refuse when the caller saw another version."""
-    if if_match not in (None, dossier.version):
-        raise VersionConflict(version=dossier.version)
-
-
-def moved(dossier: Dossier, response: Response) -> Moved:
-    etag(response, dossier.version)
-    return Moved(code=dossier.code, version=dossier.version, status=dossier.state, due_at=dossier.due_at)
-
-
-@router.post("/dossiers/{code}/acceptance")
-async def accept_dossier(
-    code: Code, who: Desk, tx: Tx, if_match: IfMatch, tenant: TenantDep, response: Response
-) -> Moved:
-    """The desk accepts: the appointment is made, the fee asked for."""
-    dossier = await store.lock(tx, code)
-    expect(dossier, if_match)
-    procedure, _ = await catalogue.version(tx, dossier.facts.procedure_id)
-    moment = now()
-    case = procedure.case(dossier.facts.case)
-    accepted, event = domain.accept(dossier, actor(who), moment, case, tenant.calendar)
-    await store.save(tx, accepted, event)
-    await store.stop_clock(tx, code, Deadline.RECEPTION, moment)
-    if accepted.due_at:
-        await store.start_clock(tx, code, Deadline.PROCESSING, moment, accepted.due_at, tenant.calendar.version)
-    return moved(accepted, response)

@@ -17,19 +17,13 @@ from contracts.dossier import (
     Deadline,
     DeadlineMissed,
     DeliveryMethod,
-    DossierAccepted,
-    DossierForwarded,
-    DossierSubmitted,
     OwnerType,
     ServiceLevel,
-    Step,
-    StepCompleted,
-    StepOutcome,
     SubmissionChannel,
 )
 from contracts.money import FeeLine, FeeTiming
 from contracts.refusal import Refusal
-from services.dossier.catalogue.domain import Case, TimeLimit, TimeUnit, fee_lines
+from services.dossier.catalogue.domain import TimeLimit, TimeUnit
 from services.dossier.clocks.calendar import Cutoff, WorkingCalendar
 
 
@@ -375,9 +369,6 @@ def envelope(dossier: Dossier, now: datetime) -> dict[str, Any]:
     return {"version": dossier.version, "occurred_at": now, "dossier_code": dossier.code}
 
 
-# ── reception ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def filing_fields(facts: Facts) -> dict[str, Any]:
     """The part of a dossier that others may know from the moment it is sent."""
     return {
@@ -389,14 +380,14 @@ def filing_fields(facts: Facts) -> dict[str, Any]:
     }
 
 
-def prepaid(dossier: Dossier, components: tuple[Component, ...], now: datetime) -> tuple[Dossier, DossierSubmitted]:
-    """The fee that had to come first is paid: the dossier reaches the desk only now (D3'')."""
-    moved = move(dossier, Act.PREPAY, SYSTEM, now)
-    moved = replace(moved, payment_state=PaymentState.PAID, submitted_at=now)
-    said = DossierSubmitted(
-        **envelope(moved, now), **filing_fields(moved.facts), submitted_at=now, components=components
-    )
-    return moved, said
+def person(by: Actor) -> UUID:
+    """The reference of somebody who is a person, not the system."""
+    if by.ref is None:
+        raise NotYourRole
+    return by.ref
+
+
+# ── clocks, which change no state ───────────────────────────────────────────────────────────────────────────────────
 
 
 def appointment(limit: TimeLimit, start: datetime, calendar: WorkingCalendar) -> datetime:
@@ -411,97 +402,6 @@ def appointment(limit: TimeLimit, start: datetime, calendar: WorkingCalendar) ->
             return calendar.after_calendar_days(start, limit.value, cutoff)
         case TimeUnit.WORKING_HOUR:
             return calendar.after_working_hours(start, limit.value)
-
-
-def accept(
-    dossier: Dossier, by: Actor, now: datetime, case: Case, calendar: WorkingCalendar
-) -> tuple[Dossier, DossierAccepted]:
-    """The desk found the dossier complete: the processing clock starts, and what is owed now is said (D5)."""
-    moved = move(dossier, Act.ACCEPT, by, now)
-    due_at = None if case.no_appointment else appointment(case.time, now, calendar)
-    lines, timing = _owed_now(dossier, case)
-    moved = replace(
-        moved, accepted_at=now, due_at=due_at, original_due_at=due_at, acceptor_ref=by.ref,
-        policy_version=calendar.version, fee_lines=lines or moved.fee_lines, fee_timing=timing,
-        payment_state=PaymentState.REQUESTED if lines else moved.payment_state,
-        current_unit=dossier.facts.competent_unit,
-    )  # fmt: skip
-    said = DossierAccepted(
-        **envelope(moved, now), accepted_at=now, appointment_at=due_at, unit=by.unit or dossier.current_unit,
-        officer_ref=_person(by), fee_lines=lines, fee_timing=timing if lines else FeeTiming.NONE,
-        mau01_ref=f"{dossier.code}/mau-01", policy_version=calendar.version,
-    )  # fmt: skip
-    return moved, said
-
-
-def _owed_now(dossier: Dossier, case: Case) -> tuple[tuple[FeeLine, ...], FeeTiming]:
-    """Fees that acceptance asks for; none when they were paid before."""
-    if case.fee.timing == FeeTiming.BEFORE_ACCEPTANCE:
-        return (), dossier.fee_timing
-    lines = fee_lines(case, dossier.facts.answers, dossier.facts.channel)
-    return lines, case.fee.timing if lines else FeeTiming.NONE
-
-
-def _person(by: Actor) -> UUID:
-    if by.ref is None:
-        raise NotYourRole
-    return by.ref
-
-
-# ── processing ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def assign(dossier: Dossier, by: Actor, now: datetime) -> tuple[Dossier, DossierForwarded]:
-    """A specialist of the unit takes the dossier (D10)."""
-    moved = replace(move(dossier, Act.ASSIGN, by, now), assignee_ref=by.ref)
-    said = DossierForwarded(
-        **envelope(moved, now), from_unit=dossier.current_unit, to_unit=moved.current_unit,
-        step=Step.SPECIALIST, assignee_ref=by.ref,
-    )  # fmt: skip
-    return moved, said
-
-
-def propose(
-    dossier: Dossier, by: Actor, now: datetime
-) -> tuple[Dossier, StepCompleted] | tuple[Dossier, DossierForwarded, StepCompleted]:
-    """The specialist lays the drafted result before the leader (D14), taking the dossier if nobody has yet (D10)."""
-    if dossier.state is State.ACCEPTED:
-        taken, forwarded = assign(dossier, by, now)
-        moved, done = _propose(taken, by, now)
-        return moved, forwarded, done
-    return _propose(dossier, by, now)
-
-
-def _propose(dossier: Dossier, by: Actor, now: datetime) -> tuple[Dossier, StepCompleted]:
-    moved = replace(move(dossier, Act.PROPOSE, by, now), proposer_ref=by.ref)
-    return moved, _step_done(moved, Step.SPECIALIST, StepOutcome.APPROVAL_PROPOSED, by, now)
-
-
-def approve(dossier: Dossier, by: Actor, now: datetime) -> tuple[Dossier, StepCompleted]:
-    """The leader, who is not the proposer, signs the content; what is due at acceptance was paid (D16, first half)."""
-    may_approve(dossier, by)
-    moved = move(dossier, Act.APPROVE, by, now)
-    return moved, _step_done(moved, Step.LEADER, StepOutcome.DONE, by, now)
-
-
-def may_approve(dossier: Dossier, by: Actor) -> None:
-    """The guards of `approve`, to be asked before the effort of signing."""
-    permitted(dossier.state, Act.APPROVE, by)
-    if by.unit != dossier.current_unit:
-        raise NotYourUnit
-    if by.ref == dossier.proposer_ref:
-        raise SeparationOfDuties
-    if dossier.fee_timing == FeeTiming.AT_ACCEPTANCE and dossier.payment_state is PaymentState.REQUESTED:
-        raise FeeUnpaid
-
-
-def _step_done(dossier: Dossier, step: Step, outcome: StepOutcome, by: Actor, now: datetime) -> StepCompleted:
-    return StepCompleted(
-        **envelope(dossier, now), step=step, unit=dossier.current_unit, officer_ref=_person(by), outcome=outcome
-    )
-
-
-# ── clocks and money, which change no state ───────────────────────────────────────────────────────────────────
 
 
 def reception_due(submitted_at: datetime, calendar: WorkingCalendar, hours: float) -> datetime:
@@ -519,8 +419,3 @@ def miss(
     late = replace(dossier, version=dossier.version + 1)
     said = DeadlineMissed(**envelope(late, now), deadline=deadline, due_at=due_at, unit=dossier.current_unit)
     return late, said
-
-
-def settle(dossier: Dossier, state: PaymentState) -> Dossier:
-    """What the payment service said about the fees. Nobody else's news, so the version stays."""
-    return replace(dossier, payment_state=state)

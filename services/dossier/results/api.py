@@ -29,10 +29,10 @@ from services.dossier.catalogue import store as catalogue
 from services.dossier.catalogue.domain import Procedure
 from services.dossier.filing import answers
 from services.dossier.filing.domain import DraftIncomplete
-from services.dossier.processing import domain as processing
 from services.dossier.processing import store as dossiers
 from services.dossier.processing.api import Code, Desk, Link, Moved, actor, expect, moved, readable
 from services.dossier.processing.domain import Dossier, State
+from services.dossier.processing.work import domain as work
 from services.dossier.results import domain, signing, store, words
 from services.dossier.results.domain import Result, ResultState
 from services.dossier.results.signing import Check, SigningKey
@@ -103,7 +103,7 @@ async def propose_result(
     if dossier.state is State.PENDING_APPROVAL and dossier.proposer_ref == who.ref:
         return moved(dossier, response)
     expect(dossier, if_match)
-    processing.propose(dossier, actor(who), now())  # refuse before the effort
+    work.propose(dossier, actor(who), now())  # refuse before the effort
     procedure, _ = await catalogue.version(db, dossier.facts.procedure_id)
     form = words.FORMS.get(procedure.result.code)
     if form is None:
@@ -128,7 +128,7 @@ def _fits(dossier: Dossier, procedure: Procedure, found: dict[str, str]) -> None
 async def _propose(tx: Connection, seen: Dossier, result: Result, who: OfficerToken) -> Dossier:
     dossier = await dossiers.lock(tx, seen.code)
     expect(dossier, seen.version)
-    proposed, *events = processing.propose(dossier, actor(who), now())
+    proposed, *events = work.propose(dossier, actor(who), now())
     await store.save(tx, result)
     await dossiers.save(tx, proposed, *events)
     return proposed
@@ -147,7 +147,7 @@ async def sign_result(
     if result.state is not ResultState.DRAFT and result.signer_ref == who.ref:
         return moved(dossier, response)
     expect(dossier, if_match)
-    processing.may_approve(dossier, actor(who))
+    work.may_approve(dossier, actor(who))
     keys = _keys(request.app.state.settings)
     draft = await files.read(f"clean/{result.sha256}")
     title = f"Lãnh đạo {words.agency(dossier, tenant)}"
@@ -164,7 +164,7 @@ async def _sign(tx: Connection, seen: Dossier, was: Result, sha256: str, who: Of
         return dossier
     if result.sha256 != was.sha256:
         raise VersionConflict("Bản dự thảo vừa được thay đổi, xin xem lại rồi ký", version=dossier.version)
-    approved, event = processing.approve(dossier, actor(who), now())
+    approved, event = work.approve(dossier, actor(who), now())
     await store.save(tx, domain.sign(result, actor(who), sha256, event.occurred_at))
     await dossiers.save(tx, approved, event)
     return approved

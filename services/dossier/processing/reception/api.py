@@ -1,0 +1,32 @@
+"""The desk: taking a dossier in."""
+
+from fastapi import Response
+
+from contracts.dossier import Deadline
+from kit.clock import now
+from kit.http import IfMatch, Router, Tx
+from services.dossier.catalogue import store as catalogue
+from services.dossier.processing import store
+from services.dossier.processing.api import Code, Desk, Moved, actor, expect, moved
+from services.dossier.processing.reception import domain
+from services.dossier.tenant import TenantDep
+
+router = Router(prefix="/api/v1", tags=["processing"])
+
+
+@router.post("/dossiers/{code}/acceptance")
+async def accept_dossier(
+    code: Code, who: Desk, tx: Tx, if_match: IfMatch, tenant: TenantDep, response: Response
+) -> Moved:
+    """The desk accepts: the appointment is made, the fee asked for."""
+    dossier = await store.lock(tx, code)
+    expect(dossier, if_match)
+    procedure, _ = await catalogue.version(tx, dossier.facts.procedure_id)
+    moment = now()
+    case = procedure.case(dossier.facts.case)
+    accepted, event = domain.accept(dossier, actor(who), moment, case, tenant.calendar)
+    await store.save(tx, accepted, event)
+    await store.stop_clock(tx, code, Deadline.RECEPTION, moment)
+    if accepted.due_at:
+        await store.start_clock(tx, code, Deadline.PROCESSING, moment, accepted.due_at, tenant.calendar.version)
+    return moved(accepted, response)
