@@ -45,9 +45,10 @@ class Broken(Refusal):
 
 
 class VersionConflict(Refusal):
-    """`If-Match` named a version that is no longer the newest."""
+    """`If-Match` named a version that is no longer the newest; `version` is. It is answered like any other lost race:
+    409, not 412."""
 
-    status = 412
+    status = 409
     title = "Dữ liệu đã được người khác thay đổi, xin tải lại rồi thử lại"
     title_en = "Changed by someone else; load it again"
 

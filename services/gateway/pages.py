@@ -229,7 +229,7 @@ def _refused(request: Request, refused: Answered) -> Response:
 
 def trouble(request: Request, status: int, title: str, detail: str = "") -> Response:
     """The page that says what happened and what to do now."""
-    shown = status if status in (403, 404, 409, 410, 412, 413, 422, 429, 500) else 503
+    shown = status if status in (403, 404, 409, 410, 413, 422, 429, 500) else 503
     return page(request, "trouble.html", status=shown, status_code=shown, title=title, detail=detail)
 
 

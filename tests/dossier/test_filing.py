@@ -79,7 +79,7 @@ async def test_a_change_of_an_old_version_is_refused(office: Office) -> None:
     draft = await office.draft()
 
     answer = await office.call(
-        "PATCH", f"/drafts/{draft}", office.an, 412, json={"sms_opt_in": True}, headers={"If-Match": '"1"'}
+        "PATCH", f"/drafts/{draft}", office.an, 409, json={"sms_opt_in": True}, headers={"If-Match": '"1"'}
     )
 
     assert answer["version"] == 2

@@ -50,7 +50,7 @@ async def test_an_officer_who_saw_an_old_version_is_told(office: Office) -> None
     code = await office.submitted()
     await office.act(code, "acceptance", headers={"If-Match": '"1"'})
 
-    problem = await office.act(code, "proposal", expect=412, headers={"If-Match": '"1"'})
+    problem = await office.act(code, "proposal", expect=409, headers={"If-Match": '"1"'})
 
     assert problem["version"] == 2
 
