@@ -131,7 +131,9 @@ class Deadline(Vocabulary):
 
     `reception`: the desk must look at it (working hours). `processing`: the appointment given to the
     applicant. `step`: one workflow step. `supplement`: the applicant must complete the dossier.
-    `consultation`: another unit must answer.
+    `consultation`: another unit must answer. `synchronisation`: what follows from a member's result in an
+    interlinked group must reach the next agency. `acknowledgement`: that agency must confirm that it has it
+    (Nghị định 63/2024/NĐ-CP).
     """
 
     RECEPTION = "reception"
@@ -139,6 +141,8 @@ class Deadline(Vocabulary):
     STEP = "step"
     SUPPLEMENT = "supplement"
     CONSULTATION = "consultation"
+    SYNCHRONISATION = "synchronisation"
+    ACKNOWLEDGEMENT = "acknowledgement"
 
 
 class ExtensionKind(Vocabulary):
@@ -163,6 +167,41 @@ class Component(Part):
     """Where it came from."""
 
 
+class GroupState(Vocabulary):
+    """Where an interlinked dossier is, which follows from its members alone.
+
+    `processing`: no member has a result yet. `partially_done`: at least one has, others go on. `returned`: every
+    member is over and at least one gave a result. `without_result`: every member is over and none did.
+    """
+
+    PROCESSING = "processing"
+    PARTIALLY_DONE = "partially_done"
+    RETURNED = "returned"
+    WITHOUT_RESULT = "without_result"
+
+
+class MemberState(Vocabulary):
+    """Where one member of an interlinked dossier is.
+
+    `waiting`: its turn comes when the members before it have their results. `in_progress`: it is a dossier of its
+    own. `has_result`: its result is issued. `ended`: it is over without a result. `not_started`: it never became a
+    dossier, because a member before it gave no result.
+    """
+
+    WAITING = "waiting"
+    IN_PROGRESS = "in_progress"
+    HAS_RESULT = "has_result"
+    ENDED = "ended"
+    NOT_STARTED = "not_started"
+
+
+class QuestionOutcome(Vocabulary):
+    """What became of a question about a result: it was `corrected`, or `confirmed` as it is."""
+
+    CORRECTED = "corrected"
+    CONFIRMED = "confirmed"
+
+
 class SupplementItem(Part):
     """One component that has to be put right (Mẫu 02: component → what is wrong → how to fix it)."""
 
@@ -181,6 +220,27 @@ class OriginalNeeded(Part):
     """Code of the component in the catalogue."""
     why: str
     """Why the law needs the original, in Vietnamese."""
+
+
+class InterlinkedMember(Part):
+    """One procedure of an interlinked dossier, which becomes a dossier of its own when its turn comes."""
+
+    code: str
+    """Names the member within its group, for example `health-insurance`."""
+    procedure_code: str
+    """National code of the member's procedure."""
+    procedure_name: str
+    """Its public name, in Vietnamese."""
+    unit: str
+    """Agency id of the unit that settles it."""
+    after: tuple[str, ...] = ()
+    """Codes of the members whose results must exist first."""
+    state: MemberState
+    """Where it is."""
+    dossier_code: str | None = None
+    """The dossier it became; null before it started."""
+    reason: str | None = None
+    """Why it was never started, in Vietnamese; otherwise null."""
 
 
 class AboutDossier(Event):
@@ -224,6 +284,78 @@ class Filing(AboutDossier):
     """How the owner wants the result."""
     sms_opt_in: bool = False
     """Whether the submitter wants text messages beyond the one with the code."""
+    parent_code: str | None = None
+    """Code of the interlinked dossier (hồ sơ liên thông) that this one is a member of; null for one of its own.
+    Count members or parents, never both."""
+
+
+class InterlinkedSubmitted(Filing):
+    """A group of procedures that belong together was sent as one (thủ tục hành chính liên thông).
+
+    The code is the one the citizen knows. Nobody settles the parent itself: each member becomes a dossier with
+    this code as its `parent_code`, an agency, a clock and a result of its own. Members without anything before
+    them start in the same moment; the others when the results they need exist.
+    """
+
+    group: str
+    """Code of the group, for example `birth`."""
+    members: tuple[InterlinkedMember, ...] = Field(min_length=1)
+    """What it consists of, in order."""
+    submitted_at: AwareDatetime
+    """When it was sent, in UTC."""
+
+
+class InterlinkedProgressed(AboutDossier):
+    """Something changed among the members of an interlinked dossier: one started, ended, or will never start."""
+
+    state: GroupState
+    """Where the whole is now."""
+    members: tuple[InterlinkedMember, ...]
+    """Where each member is now, in order."""
+    accepted_at: AwareDatetime | None = None
+    """When the first member was accepted, in UTC."""
+    due_at: AwareDatetime | None = None
+    """When the last result is due, in UTC, counted from the first acceptance; null before it."""
+    returned_at: AwareDatetime | None = None
+    """When the last member was over, in UTC; null while one goes on."""
+
+
+class DossierAcknowledged(AboutDossier):
+    """The agency that a member of an interlinked dossier was sent to confirmed that it has it."""
+
+    unit: str
+    """Agency id of the unit that confirmed."""
+    at: AwareDatetime
+    """When, in UTC."""
+    due_at: AwareDatetime
+    """Until when it had to, in UTC: two working hours (Nghị định 63/2024/NĐ-CP)."""
+    late: bool = False
+    """Whether that was too late."""
+
+
+class ResultQuestioned(AboutDossier):
+    """A later member of an interlinked group found an error in the result of this dossier and returned it
+    upstream."""
+
+    question_id: UUID
+    """Names this question."""
+    asking_unit: str
+    """Agency id of the unit that found it."""
+    asking_dossier: str
+    """Code of the dossier that waits for the answer."""
+    reason: str
+    """What is wrong, in Vietnamese. The publisher keeps personal data out of it."""
+
+
+class ResultQuestionAnswered(AboutDossier):
+    """The unit that issued the result answered: it corrected the result, or says that it is right."""
+
+    question_id: UUID
+    """The question."""
+    unit: str
+    """Agency id of the unit that answered."""
+    outcome: QuestionOutcome
+    """What it did."""
 
 
 class DossierAwaitingPayment(Filing):
@@ -554,6 +686,11 @@ DossierEvent = (
     | DossierWithdrawn
     | DossierStopped
     | DossierClosed
+    | InterlinkedSubmitted
+    | InterlinkedProgressed
+    | DossierAcknowledged
+    | ResultQuestioned
+    | ResultQuestionAnswered
 )
 
 DOSSIERS = Channel(

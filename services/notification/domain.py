@@ -14,6 +14,7 @@ from contracts.dossier import (
     DossierEvent,
     DossierSubmitted,
     Filing,
+    InterlinkedSubmitted,
     ResultDelivered,
     ResultIssued,
 )
@@ -151,7 +152,9 @@ def _look_up(about: Correspondence, province: Province) -> str:
     return f"{province.portal}/tra-cuu?ma={quote(about.dossier_code)}"
 
 
-def _submitted(event: DossierSubmitted, about: Correspondence, province: Province) -> dict[str, str]:
+def _submitted(
+    event: DossierSubmitted | InterlinkedSubmitted, about: Correspondence, province: Province
+) -> dict[str, str]:
     return {"time": clock(event.submitted_at), "host": province.host, "lookup_url": _look_up(about, province)}
 
 
@@ -197,6 +200,7 @@ def _rule(template: str, email: bool, sms: ByText, words: Words, *names: str) ->
 
 RULES: Mapping[type, Rule] = {
     DossierSubmitted: _rule("dossier_submitted", True, ByText.ONCE, _submitted, "time", "host", "lookup_url"),
+    InterlinkedSubmitted: _rule("interlinked_submitted", True, ByText.ONCE, _submitted, "time", "host", "lookup_url"),
     DossierAccepted: _rule("dossier_accepted", True, ByText.OPT_IN, _accepted, "date", "due", "lookup_url"),
     FeeRequested: _rule("fee_requested", True, ByText.OPT_IN, _fee_requested, "amount", "payment_url"),
     # A payment is told with the number of its receipt, which the payment service gives in the same moment.
@@ -224,7 +228,13 @@ def messages(event: DossierEvent | PaymentEvent, about: Correspondence, province
     if rule is None:
         return ()
     words = {**_about(about, province), **rule.words(event, about, province)}
-    return tuple(_message(event, rule, about, words, channel) for channel in _channels(rule, about))
+    channels = [channel for channel in _channels(rule, about) if not _has_its_code_already(event, channel)]
+    return tuple(_message(event, rule, about, words, channel) for channel in channels)
+
+
+def _has_its_code_already(event: DossierEvent | PaymentEvent, channel: MessageChannel) -> bool:
+    """The code that the phone gets once is that of the interlinked dossier, not of each of its members."""
+    return channel is MessageChannel.SMS and isinstance(event, DossierSubmitted) and event.parent_code is not None
 
 
 def _channels(rule: Rule, about: Correspondence) -> tuple[MessageChannel, ...]:

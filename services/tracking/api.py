@@ -93,6 +93,20 @@ class State(BaseModel):
     label: str
 
 
+class Member(BaseModel):
+    """One procedure of an interlinked dossier (hồ sơ liên thông)."""
+
+    code: str
+    procedure_name: str
+    unit: str
+    """Agency id of the unit that settles it."""
+    state: State
+    dossier_code: str | None = None
+    """The dossier it became, to be looked up by its own code; null before it started."""
+    reason: str | None = None
+    """Why it was never started; otherwise null."""
+
+
 class Followed(BaseModel):
     """A dossier as its owner sees it in a list (level C)."""
 
@@ -114,6 +128,10 @@ class Followed(BaseModel):
     delivery: str
     result_ref: str | None
     fee: Fee | None
+    parent_code: str | None
+    """The interlinked dossier that this one is a member of; null for one of its own."""
+    members: list[Member] | None
+    """What an interlinked dossier consists of, in order; null for any other."""
 
 
 class HistoryEntry(BaseModel):
@@ -292,7 +310,7 @@ def _recognised(row: asyncpg.Record) -> Recognised:
     )
 
 
-_AS_THEY_ARE = set(Followed.model_fields) - {"status", "state", "fee"}
+_AS_THEY_ARE = set(Followed.model_fields) - {"status", "state", "fee", "members"}
 
 
 def _followed(row: asyncpg.Record) -> Followed:
@@ -301,7 +319,13 @@ def _followed(row: asyncpg.Record) -> Followed:
         status=_status(row),
         state=State(code=row["state"], label=domain.STATES.get(row["state"], domain.STATUSES[row["status"]])),
         fee=_fee(row),
+        members=[_member(told) for told in row["members"]["members"]] if row["members"] else None,
     )
+
+
+def _member(told: dict[str, Any]) -> Member:
+    word = told["state"]
+    return Member.model_validate({**told, "state": State(code=word, label=domain.MEMBERS.get(word, word))})
 
 
 def _fee(row: asyncpg.Record) -> Fee | None:

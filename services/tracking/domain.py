@@ -18,6 +18,7 @@ from contracts.dossier import (
     DeadlineExtended,
     DeadlineMissed,
     DossierAccepted,
+    DossierAcknowledged,
     DossierAwaitingPayment,
     DossierClosed,
     DossierEvent,
@@ -27,8 +28,13 @@ from contracts.dossier import (
     DossierSubmitted,
     DossierWithdrawn,
     Filing,
+    GroupState,
+    InterlinkedProgressed,
+    InterlinkedSubmitted,
     ResultDelivered,
     ResultIssued,
+    ResultQuestionAnswered,
+    ResultQuestioned,
     ResultSigned,
     Stage,
     StepCompleted,
@@ -73,7 +79,18 @@ STATES = {
     "withdrawn": "Công dân rút hồ sơ",
     "stopped": "Dừng xử lý",
     "closed_incomplete": "Đóng hồ sơ do không bổ sung",
+    "interlinked": "Đang giải quyết liên thông",
+    "partially_done": "Đã có một phần kết quả",
 }
+
+MEMBERS = {
+    "waiting": "Chờ kết quả của thủ tục trước",
+    "in_progress": "Đang giải quyết",
+    "has_result": "Đã có kết quả",
+    "ended": "Đã kết thúc, không có kết quả",
+    "not_started": "Không thực hiện",
+}
+"""Where a member of an interlinked dossier is."""
 
 FOLDERS = {
     "not_sent": "Hồ sơ chưa gửi",
@@ -159,7 +176,36 @@ def _filed(event: Filing, state: str, submitted_at: datetime) -> Change:
         "submitter_ref": event.submitter_ref,
         "delivery": event.delivery.value,
         "submitted_at": submitted_at,
+        **({"parent_code": event.parent_code} if event.parent_code else {}),
     }
+
+
+def _interlinked(event: InterlinkedSubmitted) -> Change:
+    return {**_filed(event, "interlinked", event.submitted_at), "members": _members(event)}
+
+
+_GROUP_STATES = {
+    GroupState.PROCESSING: "interlinked",
+    GroupState.PARTIALLY_DONE: "partially_done",
+    GroupState.RETURNED: "returned",
+    GroupState.WITHOUT_RESULT: "rejected",
+}
+
+
+def _progressed(event: InterlinkedProgressed) -> Change:
+    said = {
+        "state": _GROUP_STATES.get(event.state),
+        "members": _members(event),
+        "accepted_at": event.accepted_at,
+        "due_at": event.due_at,
+        "returned_at": event.returned_at,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _members(event: InterlinkedSubmitted | InterlinkedProgressed) -> dict[str, Any]:
+    """An object, because a batch of lists would arrive in the database as one of two dimensions."""
+    return event.model_dump(mode="json", include={"members"})
 
 
 def _accepted(event: DossierAccepted) -> Change:
@@ -211,6 +257,8 @@ _DOSSIER: dict[type, Callable[[Any], Change]] = {
     DossierWithdrawn: lambda _: {"state": "withdrawn"},
     DossierStopped: lambda _: {"state": "stopped"},
     DossierClosed: lambda _: {"state": "closed_incomplete"},
+    InterlinkedSubmitted: _interlinked,
+    InterlinkedProgressed: _progressed,
 }
 
 
@@ -283,6 +331,11 @@ TOLD: dict[type, tuple[str, str | None, frozenset[str]]] = {
     DossierWithdrawn: ("Công dân rút hồ sơ", None, frozenset({"reason", "mau05_ref"})),
     DossierStopped: ("Dừng xử lý", None, frozenset({"reason", "legal_basis", "mau05_ref"})),
     DossierClosed: ("Đóng hồ sơ do không bổ sung", None, frozenset({"reason", "mau05_ref"})),
+    InterlinkedSubmitted: ("Gửi hồ sơ liên thông", "receiving_unit", frozenset()),
+    InterlinkedProgressed: ("Cập nhật các thủ tục liên thông", None, frozenset()),
+    DossierAcknowledged: ("Cơ quan giải quyết đã nhận hồ sơ liên thông", "unit", frozenset()),
+    ResultQuestioned: ("Cơ quan liên thông đề nghị kiểm tra kết quả", "asking_unit", frozenset({"reason"})),
+    ResultQuestionAnswered: ("Đã trả lời đề nghị kiểm tra kết quả", "unit", frozenset({"outcome"})),
     FeeRequested: ("Yêu cầu nộp phí, lệ phí", None, frozenset({"lines", "amount", "due_at"})),
     FeePaid: ("Đã thanh toán phí, lệ phí", None, frozenset({"amount", "method"})),
     FeeWaived: ("Được miễn phí, lệ phí", None, frozenset({"amount", "reason"})),

@@ -16,11 +16,12 @@ from services.tracking.domain import Change, Entry, Told
 PROJECT_DOSSIERS = """
 INSERT INTO dossier_view AS seen
     (code, version, procedure_code, procedure_name, state, unit, owner_ref, submitter_ref, delivery,
-     submitted_at, accepted_at, due_at, supplement_due_at, issued_at, returned_at, punctuality, result_ref)
+     submitted_at, accepted_at, due_at, supplement_due_at, issued_at, returned_at, punctuality, result_ref,
+     parent_code, members)
 SELECT * FROM unnest(
     $1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::text[],
     $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[],
-    $15::timestamptz[], $16::text[], $17::text[])
+    $15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::jsonb[])
 ON CONFLICT (code) DO UPDATE SET
     version           = excluded.version,
     procedure_code    = coalesce(excluded.procedure_code, seen.procedure_code),
@@ -37,13 +38,15 @@ ON CONFLICT (code) DO UPDATE SET
     issued_at         = coalesce(excluded.issued_at, seen.issued_at),
     returned_at       = coalesce(excluded.returned_at, seen.returned_at),
     punctuality       = coalesce(excluded.punctuality, seen.punctuality),
-    result_ref        = coalesce(excluded.result_ref, seen.result_ref)
+    result_ref        = coalesce(excluded.result_ref, seen.result_ref),
+    parent_code       = coalesce(excluded.parent_code, seen.parent_code),
+    members           = coalesce(excluded.members, seen.members)
 WHERE seen.version < excluded.version
 """
 DOSSIER_COLUMNS = (
     "version", "procedure_code", "procedure_name", "state", "unit", "owner_ref", "submitter_ref", "delivery",
     "submitted_at", "accepted_at", "due_at", "supplement_due_at", "issued_at", "returned_at",
-    "punctuality", "result_ref",
+    "punctuality", "result_ref", "parent_code", "members",
 )  # fmt: skip
 
 

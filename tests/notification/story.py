@@ -2,7 +2,14 @@
 
 from uuid import UUID
 
-from contracts.dossier import DeliveryMethod, DossierEvent, DossierSubmitted, ResultIssued
+from contracts.dossier import (
+    DeliveryMethod,
+    DossierEvent,
+    DossierSubmitted,
+    InterlinkedSubmitted,
+    MemberState,
+    ResultIssued,
+)
 from contracts.payment import PaymentEvent
 from tests.tracking import story
 from tests.tracking.story import accepted, delivered, paid, proposed, receipt, requested, signed
@@ -15,6 +22,10 @@ OWNER = story.OWNER
 
 def submitted(version: int = 1, *, submitter: UUID | None = None, sms_opt_in: bool = True) -> DossierSubmitted:
     return story.submitted(version, submitter=submitter).model_copy(update={"sms_opt_in": sms_opt_in})
+
+
+def interlinked() -> InterlinkedSubmitted:
+    return story.interlinked(story.member("birth", MemberState.IN_PROGRESS, "H99.02.01-261122-0002"))
 
 
 def issued(version: int, *, delivery: DeliveryMethod = DeliveryMethod.ONLINE) -> ResultIssued:

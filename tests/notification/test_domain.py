@@ -79,3 +79,15 @@ def test_words_are_written_for_people() -> None:
 def test_the_place_of_the_result_follows_the_delivery(delivery: DeliveryMethod, place: str) -> None:
     (message, *_) = domain.messages(story.issued(5, delivery=delivery), ABOUT, PROVINCE)
     assert message.words["place"] == place
+
+
+def test_the_phone_gets_the_code_of_the_interlinked_dossier_and_not_those_of_its_members() -> None:
+    ways = {
+        name: [message.channel for message in domain.messages(event, domain.correspondence(event), PROVINCE)]
+        for name, event in {
+            "parent": story.interlinked(),
+            "member": story.submitted().model_copy(update={"parent_code": story.CODE}),
+        }.items()
+    }
+    assert SMS in ways["parent"]
+    assert ways["member"] == [IN_APP, EMAIL]

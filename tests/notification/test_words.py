@@ -10,7 +10,7 @@ from services.notification.domain import RULES
 from tests.notification import story
 
 ABOUT = domain.correspondence(story.submitted())
-EVENTS = {type(event): event for event in story.all_events()}
+EVENTS = {type(event): event for event in [*story.all_events(), story.interlinked()]}
 
 
 @pytest.mark.parametrize("event", RULES, ids=lambda event: event.__name__)

@@ -15,6 +15,11 @@ from contracts.dossier import (
     DossierRejected,
     DossierSubmitted,
     DossierWithdrawn,
+    GroupState,
+    InterlinkedMember,
+    InterlinkedProgressed,
+    InterlinkedSubmitted,
+    MemberState,
     OwnerType,
     Punctuality,
     ResultDelivered,
@@ -91,6 +96,24 @@ def submitted(
         sms_opt_in=True,
         submitted_at=at(version),
         components=(),
+    )
+
+
+def member(code: str, state: MemberState, dossier: str | None = None) -> InterlinkedMember:
+    return InterlinkedMember(
+        code=code, procedure_code="1.001193", procedure_name=code, unit=UNIT, state=state, dossier_code=dossier
+    )
+
+
+def interlinked(*members: InterlinkedMember) -> InterlinkedSubmitted:
+    facts = submitted().model_dump(exclude={"components"})
+    return InterlinkedSubmitted.model_validate({**facts, "group": "birth", "members": members})
+
+
+def progressed(version: int, state: GroupState, *members: InterlinkedMember) -> InterlinkedProgressed:
+    over = state in (GroupState.RETURNED, GroupState.WITHOUT_RESULT)
+    return InterlinkedProgressed(
+        **about(version), state=state, members=members, returned_at=at(version) if over else None
     )
 
 

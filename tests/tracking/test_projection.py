@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.dossier import GroupState, MemberState
 from contracts.envelope import Event
 from contracts.identity import ACCOUNTS, AccountClosed
 from contracts.money import FeeTiming
@@ -16,6 +17,8 @@ from kit.db import Database
 from services.tracking import store
 from tests.tracking import story
 from tests.tracking.hearing import hear, tombstone
+
+BIRTH = story.member("birth", MemberState.IN_PROGRESS, "H99.02.01-261122-0009")
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
 
@@ -70,12 +73,29 @@ async def test_scenario_1_ends_with_the_result_returned(db: Database) -> None:
         ([story.submitted(), story.accepted(2), story.proposed(3)], 4, "in_progress"),
         ([story.submitted(), story.accepted(2), story.proposed(3), story.signed(4), story.issued(5)], 9, "in_progress"),
         ([story.submitted(), story.withdrawn(2)], 7, "sent_back"),
+        ([story.interlinked(BIRTH)], 4, "in_progress"),
+        ([story.interlinked(BIRTH), story.progressed(2, GroupState.PARTIALLY_DONE, BIRTH)], 4, "in_progress"),
+        ([story.interlinked(BIRTH), story.progressed(2, GroupState.RETURNED, BIRTH)], 10, "result_returned"),
+        ([story.interlinked(BIRTH), story.progressed(2, GroupState.WITHOUT_RESULT, BIRTH)], 3, "sent_back"),
     ],
 )
 async def test_status_and_folder_follow_the_table(db: Database, events: list[Event], status: int, folder: str) -> None:
     await hear(db, *events)
     seen = await answer(db)
     assert (seen["status"], seen["folder"]) == (status, folder)
+
+
+async def test_two_interlinked_dossiers_heard_at_once_keep_their_own_members(db: Database) -> None:
+    other = "H99.02.01-261122-0002"
+    residence = story.member("residence", MemberState.WAITING)
+    one = story.interlinked(BIRTH, residence)
+    await hear(db, one, one.model_copy(update={"dossier_code": other, "members": (BIRTH,)}))
+
+    members = {code: (await answer(db, code))["members"]["members"] for code in (story.CODE, other)}
+    assert {code: [member["code"] for member in told] for code, told in members.items()} == {
+        story.CODE: ["birth", "residence"],
+        other: ["birth"],
+    }
 
 
 async def test_a_payment_heard_first_shows_nothing_until_the_dossier_is_heard(db: Database) -> None:
