@@ -3,6 +3,7 @@
 from kit.service import service
 from services.dossier import subscribers, timers
 from services.dossier.catalogue import api as catalogue
+from services.dossier.documents import api as documents
 from services.dossier.filing import api as filing
 from services.dossier.processing import api as processing
 from services.dossier.processing.reception import api as reception
@@ -11,7 +12,7 @@ from services.dossier.settings import Settings
 
 app = service(
     "dossier",
-    api=[catalogue.router, filing.router, processing.router, reception.router, results.router],
+    api=[catalogue.router, filing.router, documents.router, processing.router, reception.router, results.router],
     inbox=subscribers.inbox,
     timers=timers.timers,
     settings=Settings,

@@ -75,6 +75,8 @@ class Component:
     eform: str | None = None
     signature_required: bool = False
     replaced_by_database: str | None = None
+    from_results: tuple[str, ...] = ()
+    """Codes of earlier results that serve as this component, taken from the owner's document store."""
     accepted_types: tuple[str, ...] = tuple(sorted(FILE_TYPES))
     max_size: int = MAX_FILE
     max_files: int = 1

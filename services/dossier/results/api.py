@@ -6,11 +6,9 @@ checks again under the row's lock. Called again after a crash or by a doubled cl
 
 import asyncio
 import hashlib
-from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import structlog
 from fastapi import Depends, Request, Response
@@ -18,15 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.dossier import Deadline, SignatureStatus
 from contracts.refusal import Refusal
-from kit.auth import Caller, Citizen, OfficerToken, officer
+from kit.auth import Caller, OfficerToken, officer
 from kit.clock import now
 from kit.db import Connection, Database
 from kit.files import Files, FilesDep
 from kit.http import Db, IfMatch, Later, Router, Tx, etag
-from kit.problems import NotFound, VersionConflict
+from kit.problems import VersionConflict
 from services.dossier import typesetting
 from services.dossier.catalogue import store as catalogue
 from services.dossier.catalogue.domain import Procedure
+from services.dossier.documents import store as documents
 from services.dossier.filing import answers
 from services.dossier.filing.domain import DraftIncomplete
 from services.dossier.processing import store as dossiers
@@ -63,24 +62,6 @@ class Proposal(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     found: dict[str, str] = Field(default_factory=dict, max_length=50)
-
-
-class Document(BaseModel):
-    """One document of a citizen's store."""
-
-    id: UUID
-    dossier_code: str
-    result_code: str
-    name: str
-    issuer_unit: str
-    number: str
-    sha256: str
-    issued_at: datetime
-    valid_to: date | None
-
-
-class Documents(BaseModel):
-    items: list[Document]
 
 
 async def _keep(files: Files, pdf: bytes) -> str:
@@ -222,7 +203,7 @@ async def _issue(tx: Connection, code: str, was: Result, sha256: str, who: Offic
     issued, published, *events = domain.issue(dossier, result, kind, actor(who), sha256, SignatureStatus.VALID, moment)
     await store.save(tx, published)
     await dossiers.save(tx, issued, *events)
-    await store.keep_for_owner(tx, issued, published, kind)
+    await documents.keep_result(tx, issued, published, kind)
     await dossiers.stop_clock(tx, code, Deadline.PROCESSING, moment)
     return issued
 
@@ -285,19 +266,3 @@ async def get_result(code: Code, caller: Caller, db: Db, files: FilesDep, respon
         raise domain.ResultNotReady
     etag(response, dossier.version)
     return Link(url=files.presign_download(f"clean/{result.sha256}", file_name=f"ket-qua-{code}.pdf"))
-
-
-@router.get("/documents")
-async def list_documents(citizen: Citizen, db: Db) -> Documents:
-    """The citizen's document store (kho quản lý dữ liệu điện tử), newest first."""
-    return Documents(items=[Document(**row) for row in await store.documents_of(db, citizen.ref)])
-
-
-@router.get("/documents/{document_id}")
-async def get_document(document_id: UUID, citizen: Citizen, db: Db, files: FilesDep) -> Link:
-    """The file of one document of the store."""
-    for row in await store.documents_of(db, citizen.ref):
-        if row["id"] == document_id:
-            name = f"{row['dossier_code']}.pdf"
-            return Link(url=files.presign_download(f"clean/{row['sha256']}", file_name=name))
-    raise NotFound("Kho không có tài liệu này")

@@ -1,15 +1,11 @@
 """Results, their numbers, and the citizen's document store."""
 
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
 from contracts.dossier import SignatureStatus
-from kit import ids
 from kit.db import Connection, Database
-from services.dossier.catalogue.domain import ResultKind
-from services.dossier.processing.domain import Dossier
 from services.dossier.results.domain import Result, ResultNotReady, ResultState
 
 READ = """
@@ -66,28 +62,3 @@ async def next_number(tx: Connection, unit: str, year: int, symbol: str) -> int:
     """The next running number of that kind of document at that unit in that year; without a gap, if tx commits."""
     number: int = await tx.fetchval(NEXT_NUMBER, unit, year, symbol)
     return number
-
-
-KEEP = """
-INSERT INTO document (id, owner_ref, dossier_code, result_code, name, issuer_unit, number, sha256, issued_at, valid_to)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-"""
-
-
-async def keep_for_owner(tx: Connection, dossier: Dossier, result: Result, kind: ResultKind) -> None:
-    """The published result enters its owner's document store."""
-    await tx.execute(
-        KEEP, ids.new(), dossier.facts.owner_ref, dossier.code, kind.code, kind.name, dossier.current_unit,
-        result.full_number, result.sha256, result.issued_at, result.valid_to,
-    )  # fmt: skip
-
-
-DOCUMENTS = """
-SELECT id, dossier_code, result_code, name, issuer_unit, number, sha256, issued_at, valid_to FROM document
-WHERE owner_ref = $1 ORDER BY issued_at DESC, id LIMIT 200
-"""
-
-
-async def documents_of(db: Database, owner_ref: UUID) -> list[asyncpg.Record]:
-    """The owner's document store, newest first."""
-    return await db.fetch(DOCUMENTS, owner_ref)
