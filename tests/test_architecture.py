@@ -52,8 +52,10 @@ MEANINGS = {
 OWN = {
     "services/dossier/tenant.py": "the province's data: units, calendar, policy, procedures",
     "services/dossier/typesetting.py": "official forms as PDF",
+    "services/dossier/faults.py": "what keeps something from being sent",
+    "services/dossier/attachments/examination.py": "from quarantine to clean",
+    "services/dossier/attachments/inspection.py": "whether a file is what it claims",
     "services/dossier/filing/answers.py": "what e-forms ask, and whether the answers fit",
-    "services/dossier/filing/inspection.py": "whether a file is what it claims",
     "services/dossier/clocks/calendar.py": "working time, holidays, deadlines",
     "services/dossier/results/signing.py": "PAdES signatures",
     "services/gateway/sessions.py": "who is logged in",

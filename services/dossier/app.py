@@ -2,6 +2,7 @@
 
 from kit.service import service
 from services.dossier import subscribers, timers
+from services.dossier.attachments import api as attachments
 from services.dossier.catalogue import api as catalogue
 from services.dossier.documents import api as documents
 from services.dossier.filing import api as filing
@@ -12,7 +13,15 @@ from services.dossier.settings import Settings
 
 app = service(
     "dossier",
-    api=[catalogue.router, filing.router, documents.router, processing.router, reception.router, results.router],
+    api=[
+        catalogue.router,
+        filing.router,
+        attachments.router,
+        documents.router,
+        processing.router,
+        reception.router,
+        results.router,
+    ],
     inbox=subscribers.inbox,
     timers=timers.timers,
     settings=Settings,

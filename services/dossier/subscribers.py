@@ -8,8 +8,10 @@ from kit.inbox import Inbox
 from kit.problems import NotFound
 from kit.settings import load
 from services.dossier import tenant
+from services.dossier.attachments import store as attachments
+from services.dossier.attachments.domain import components_of
 from services.dossier.processing import store
-from services.dossier.processing.domain import Dossier, PaymentState, State, components_of
+from services.dossier.processing.domain import Dossier, PaymentState, State
 from services.dossier.processing.reception import domain as reception
 from services.dossier.settings import Settings
 from services.dossier.timers import start_reception
@@ -43,7 +45,7 @@ async def _settled(tx: Connection, event: FeePaid | FeeWaived) -> None:
 
 
 async def _reach_desk(tx: Connection, dossier: Dossier, event: FeePaid | FeeWaived) -> None:
-    components = components_of(await store.files_of(tx, dossier.code))
+    components = components_of(await attachments.files_of(tx, dossier.code))
     moved, said = reception.prepaid(dossier, components, event.occurred_at)
     await store.save(tx, moved, said)
     await start_reception(tx, moved, tenant.load(load(Settings).tenant))

@@ -7,7 +7,7 @@ import pytest
 from deploy.bench.figures import Amount, Figures, Latency, Rates, Ratio, Repeated, percentile
 from deploy.bench.report import Report
 from deploy.demo.papers import declaration
-from services.dossier.filing.inspection import inspect
+from services.dossier.attachments.inspection import inspect
 
 FIGURES = Figures(
     ratios=[Ratio("relay", Repeated((600.0, 700.0, 650.0)), Repeated((1000.0, 1000.0, 1300.0)), "events/s", goal=0.6)],

@@ -114,6 +114,10 @@ class Office:
             answer = await browser.post(ticket["url"], data=ticket["fields"], files={"file": ("x", data)})
         assert answer.status_code == expect, answer.text
 
+    async def complete(self, draft: str, ticket: dict[str, Any], expect: int = 200) -> dict[str, Any]:
+        """The browser says that the file was sent."""
+        return await self.call("POST", f"/drafts/{draft}/uploads/{ticket['upload_id']}/completion", self.an, expect)
+
     async def submission(self, draft: str, expect: int = 201) -> dict[str, Any]:
         return await self.call("POST", f"/drafts/{draft}/submission", self.an, expect)
 

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema_rs
 
 from services.dossier.catalogue.domain import EForm
-from services.dossier.filing.domain import Fault
+from services.dossier.faults import Fault
 
 MESSAGES = {
     "required": "Chưa trả lời “{label}”",

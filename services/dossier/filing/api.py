@@ -1,17 +1,15 @@
-"""Drafts, uploads, and sending, for the citizen whose they are."""
+"""Drafts and sending, for the citizen whose they are."""
 
-import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Path, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.dossier import ComponentSource, DeliveryMethod, DossierSubmitted
+from contracts.dossier import DeliveryMethod, DossierSubmitted
 from kit import ids
 from kit.auth import Citizen
 from kit.clock import now
@@ -19,13 +17,17 @@ from kit.db import Connection, Database
 from kit.files import Files, FilesDep
 from kit.http import Db, IfMatch, Later, Router, Tx, etag
 from kit.problems import NotFound, VersionConflict
+from services.dossier.attachments import domain as attachments
+from services.dossier.attachments import examination
+from services.dossier.attachments import store as files_store
+from services.dossier.attachments.api import UploadView, view
+from services.dossier.attachments.domain import ComponentFile, Upload
 from services.dossier.catalogue import store as catalogue
-from services.dossier.catalogue.domain import Case, Component, Procedure
+from services.dossier.catalogue.domain import Case, Procedure
 from services.dossier.filing import answers, domain, store
-from services.dossier.filing.domain import Applicant, Draft, DraftIncomplete, Fault, Upload
-from services.dossier.filing.inspection import Unfit, inspect
+from services.dossier.filing.domain import Applicant, Draft, DraftIncomplete
 from services.dossier.processing import store as dossiers
-from services.dossier.processing.domain import ComponentFile, Dossier
+from services.dossier.processing.domain import Dossier
 from services.dossier.tenant import Tenant, TenantDep
 from services.dossier.timers import start_reception
 
@@ -52,14 +54,6 @@ class DraftChange(Body):
     answers: Answers | None = None
     delivery: DeliveryMethod | None = None
     sms_opt_in: bool | None = None
-
-
-class UploadView(BaseModel):
-    id: UUID
-    component_code: str
-    file_name: str
-    content_type: str
-    size: int
 
 
 class DraftView(BaseModel):
@@ -90,26 +84,6 @@ class DraftSummary(BaseModel):
 
 class Drafts(BaseModel):
     items: list[DraftSummary]
-
-
-class NewUpload(Body):
-    """What the browser is about to send."""
-
-    file_name: str = Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")
-    content_type: str = Field(max_length=100)
-    size: int = Field(ge=1)
-    """Bytes."""
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    """Of the file's bytes, lower-case hex."""
-
-
-class UploadTicket(BaseModel):
-    """Where to POST the file: multipart/form-data with these fields, then the file as `file`."""
-
-    upload_id: UUID
-    url: str
-    fields: dict[str, str]
-    expires_at: datetime
 
 
 class Sent(BaseModel):
@@ -161,7 +135,7 @@ async def get_draft(draft_id: UUID, citizen: Citizen, db: Db, response: Response
     draft = await store.read(db, draft_id, citizen.ref)
     procedure, _ = await catalogue.version(db, draft.procedure_id)
     etag(response, draft.version)
-    return _view(draft, procedure, await store.uploads_of(db, draft_id))
+    return _view(draft, procedure, await files_store.uploads_of(db, draft_id))
 
 
 @router.patch("/{draft_id}")
@@ -174,7 +148,7 @@ async def save_draft(
     await store.save(tx, draft)
     procedure, _ = await catalogue.version(tx, draft.procedure_id)
     etag(response, draft.version)
-    return _view(draft, procedure, await store.uploads_of(tx, draft_id))
+    return _view(draft, procedure, await files_store.uploads_of(tx, draft_id))
 
 
 @router.delete("/{draft_id}", status_code=204)
@@ -204,10 +178,7 @@ def _view(draft: Draft, procedure: Procedure, uploads: Sequence[Upload]) -> Draf
         sms_opt_in=draft.sms_opt_in,
         dossier_code=draft.dossier_code,
         updated_at=draft.updated_at,
-        uploads=[
-            UploadView.model_validate(upload, from_attributes=True)
-            for upload in domain.chosen(procedure.case(draft.case), uploads)
-        ],
+        uploads=[view(upload) for upload in attachments.chosen(procedure.case(draft.case), uploads)],
     )
 
 
@@ -222,43 +193,6 @@ def _summary(draft: Draft, procedure: Procedure) -> DraftSummary:
     )
 
 
-# ── uploads ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@router.post("/{draft_id}/components/{component_code}/uploads", status_code=201)
-async def start_upload(
-    draft_id: UUID,
-    component_code: Annotated[str, Path(max_length=60)],
-    body: NewUpload,
-    citizen: Citizen,
-    tx: Tx,
-    files: FilesDep,
-) -> UploadTicket:
-    """Leave to send one file straight to the object store. A newer file of a component pushes the oldest out."""
-    draft = domain.change(await store.lock(tx, draft_id, citizen.ref), now())
-    procedure, _ = await catalogue.version(tx, draft.procedure_id)
-    component = procedure.case(draft.case).component(component_code)
-    if component is None:
-        raise NotFound("Thủ tục không có thành phần này")
-    domain.declared(component, body.file_name, body.content_type, body.size)
-    upload = Upload(
-        id=ids.new(), draft_id=draft.id, component_code=component.code, created_at=now(), **body.model_dump()
-    )
-    ticket = files.presign_upload(  # signing is computed here, no network
-        upload.quarantine_key, content_type=upload.content_type, max_size=upload.size, sha256_hex=upload.sha256
-    )
-    await store.save(tx, draft)
-    await store.add_upload(tx, upload)
-    return UploadTicket(upload_id=upload.id, url=ticket.url, fields=ticket.fields, expires_at=ticket.expires_at)
-
-
-@router.delete("/{draft_id}/uploads/{upload_id}", status_code=204)
-async def drop_upload(draft_id: UUID, upload_id: UUID, citizen: Citizen, tx: Tx) -> None:
-    draft = domain.change(await store.lock(tx, draft_id, citizen.ref), now())
-    await store.save(tx, draft)
-    await store.drop_upload(tx, upload_id, draft_id)
-
-
 # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -270,8 +204,8 @@ async def submit_draft(
     draft = await store.read(db, draft_id, citizen.ref)
     if draft.dossier_code is None:
         procedure = await _current(db, draft)
-        uploads = domain.chosen(procedure.case(draft.case), await store.uploads_of(db, draft_id))
-        checked = await _checked(draft, procedure, uploads, files)
+        uploads = attachments.chosen(procedure.case(draft.case), await files_store.uploads_of(db, draft_id))
+        checked = await _checked(draft, procedure, uploads, db, files)
         filing = Filing(draft, procedure, checked, Applicant(citizen.ref, citizen.name), now())
         code = await _new_code(db, filing, tenant)
         dossier = await _send(await later.begin(), filing, code, tenant)
@@ -290,51 +224,19 @@ async def _current(db: Database, draft: Draft) -> Procedure:
     return procedure
 
 
-async def _checked(draft: Draft, procedure: Procedure, uploads: Sequence[Upload], files: Files) -> list[ComponentFile]:
-    """The files, checked and copied to where they never change; DraftIncomplete says everything that is wrong."""
+async def _checked(
+    draft: Draft, procedure: Procedure, uploads: Sequence[Upload], db: Database, files: Files
+) -> list[ComponentFile]:
+    """The files, examined and kept where they never change; DraftIncomplete says everything that is wrong."""
     case = procedure.case(draft.case)
     form = procedure.eform_of(case)
     faults = [*(answers.check(form, draft.answers) if form else ()), *domain.delivery_faults(procedure, draft)]
     faults += domain.missing(case, draft.answers, uploads)
-    found = [await _inspected(upload, case.component(upload.component_code), files) for upload in uploads]
-    faults += [each for each in found if isinstance(each, Fault)]
+    examined = await examination.examine(uploads, db, files)
+    faults += attachments.faults(case, examined)
     if faults:
         raise DraftIncomplete(faults)
-    return [each for each in found if isinstance(each, ComponentFile)]
-
-
-async def _inspected(upload: Upload, component: Component | None, files: Files) -> ComponentFile | Fault:
-    """What was sent, if it is what was declared and harmless."""
-    name = component.name if component else upload.component_code
-
-    def fault(rule: str, message: str) -> Fault:
-        return Fault(f"components.{upload.component_code}", rule, f"“{name}”: tệp “{upload.file_name}” {message}")
-
-    stored = await files.stat(upload.quarantine_key)
-    if stored is None:
-        return fault("never_uploaded", "chưa được tải lên")
-    if component and stored.size > component.max_size:
-        return fault("too_large", f"vượt quá {component.max_size // 1024**2} MB")
-    if stored.size != upload.size:
-        return fault("changed", "không còn giống tệp đã chọn, xin tải lại")
-    data = await files.read(upload.quarantine_key, limit=upload.size)
-    if hashlib.sha256(data).hexdigest() != upload.sha256:
-        return fault("changed", "không còn giống tệp đã chọn, xin tải lại")
-    try:
-        pages = await asyncio.to_thread(inspect, data, upload.content_type)
-    except Unfit as unfit:
-        return fault(unfit.rule, unfit.message)
-    # The bytes that were checked are written, not the object copied: the sender's leave to overwrite it may still run.
-    await files.put(upload.clean_key, data, upload.content_type)
-    return _component_file(upload, pages)
-
-
-def _component_file(upload: Upload, pages: int) -> ComponentFile:
-    return ComponentFile(
-        id=upload.id, component_code=upload.component_code, file_name=upload.file_name,
-        content_type=upload.content_type, size=upload.size, sha256=upload.sha256, pages=pages,
-        source=ComponentSource.UPLOAD,
-    )  # fmt: skip
+    return attachments.taken(examined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +266,7 @@ async def _send(tx: Connection, filing: Filing, code: str, tenant: Tenant) -> Do
         raise VersionConflict("Hồ sơ vừa được sửa ở nơi khác, xin xem lại rồi gửi", version=draft.version)
     dossier, event = domain.submit(draft, filing.applicant, filing.procedure, code, filing.files, filing.moment)
     await dossiers.create(tx, dossier, event)
-    await dossiers.add_files(tx, dossier, filing.files)
+    await files_store.add_files(tx, code, dossier.version, filing.files)
     await store.mark_sent(tx, draft.id, code, filing.moment)
     if isinstance(event, DossierSubmitted):
         await start_reception(tx, dossier, tenant)

@@ -20,18 +20,18 @@ from contracts.dossier import (
 )
 from contracts.money import FeeTiming
 from contracts.refusal import Refusal
+from services.dossier.attachments.domain import ComponentFile, Upload, components_of
 from services.dossier.catalogue import domain as catalogue
-from services.dossier.catalogue.domain import Case, Mode, Procedure
+from services.dossier.catalogue.domain import Case, Procedure
+from services.dossier.faults import Fault
 from services.dossier.processing.domain import (
     Act,
     Actor,
-    ComponentFile,
     Dossier,
     Facts,
     Line,
     PaymentState,
     State,
-    components_of,
     envelope,
     filing_fields,
     permitted,
@@ -58,41 +58,6 @@ class Draft:
     dossier_code: str | None
     """The dossier it became; from then on nothing in it changes."""
     updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file that the applicant said they would send: what they declared, and what we found."""
-
-    id: UUID
-    draft_id: UUID
-    component_code: str
-    file_name: str
-    content_type: str
-    size: int
-    """Bytes."""
-    sha256: str
-    created_at: datetime
-
-    @property
-    def quarantine_key(self) -> str:
-        return f"quarantine/{self.id}"
-
-    @property
-    def clean_key(self) -> str:
-        return f"clean/{self.sha256}"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that keeps a draft from being sent."""
-
-    field: str
-    """`answers.copies`, `components.TP-TL-01`, `delivery`."""
-    rule: str
-    """Stable name: `required`, `missing`, `never_uploaded`, `not_what_it_claims`, `too_large`, `changed`, …"""
-    message: str
-    """What to do, in Vietnamese."""
 
 
 class DraftIncomplete(Refusal):
@@ -132,14 +97,6 @@ class NotOpenOnline(Refusal):
     title_en = "This procedure cannot be filed online at that unit"
 
 
-class FileRefused(Refusal):
-    """What is declared about a file already rules it out."""
-
-    status = 422
-    title = "Không nhận được tệp này"
-    title_en = "This file cannot be taken"
-
-
 def change(
     draft: Draft,
     now: datetime,
@@ -164,36 +121,6 @@ def change(
         version=draft.version + 1,
         updated_at=now,
     )
-
-
-def declared(component: catalogue.Component, file_name: str, content_type: str, size: int) -> None:
-    """Refuse a file by what is said about it, before a byte is sent."""
-    if component.mode is Mode.PRESENT:
-        raise FileRefused(f"“{component.name}” chỉ cần xuất trình, không cần tải lên")
-    if content_type not in component.accepted_types:
-        raise FileRefused(f"“{component.name}” chỉ nhận tệp {_names(component.accepted_types)}")
-    if not 0 < size <= component.max_size:
-        limit = component.max_size // 1024**2
-        raise FileRefused(f"Tệp của “{component.name}” phải có nội dung và không quá {limit} MB")
-    if not file_name.strip():
-        raise FileRefused("Tệp phải có tên")
-
-
-def _names(types: Sequence[str]) -> str:
-    return ", ".join(kind.rsplit("/", 1)[-1].upper() for kind in types)
-
-
-def chosen(case: Case, uploads: Sequence[Upload]) -> list[Upload]:
-    """The files that count: of each component the newest, as many as it may have."""
-    newest_first = sorted(uploads, key=lambda upload: (upload.created_at, upload.id), reverse=True)
-    count: dict[str, int] = {}
-    kept = []
-    for upload in newest_first:
-        component = case.component(upload.component_code)
-        count[upload.component_code] = count.get(upload.component_code, 0) + 1
-        if component and count[upload.component_code] <= component.max_files:
-            kept.append(upload)
-    return kept[::-1]
 
 
 def missing(case: Case, answers: Mapping[str, Any], uploads: Sequence[Upload]) -> list[Fault]:

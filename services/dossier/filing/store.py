@@ -1,4 +1,4 @@
-"""Drafts and what was uploaded for them."""
+"""Drafts, and the numbers of codes."""
 
 from datetime import date, datetime
 from typing import Any
@@ -9,7 +9,7 @@ import asyncpg
 from contracts.dossier import DeliveryMethod
 from kit.db import Connection, Database
 from kit.problems import NotFound
-from services.dossier.filing.domain import Draft, Upload
+from services.dossier.filing.domain import Draft
 
 CREATE = """
 INSERT INTO draft (id, owner_ref, procedure_id, case_code, receiving_unit, answers, delivery, sms_opt_in, version,
@@ -85,37 +85,6 @@ FROM draft WHERE owner_ref = $1 AND dossier_code IS NULL ORDER BY updated_at DES
 async def unsent(db: Database, owner_ref: UUID) -> list[Draft]:
     """Hồ sơ chưa gửi, newest first."""
     return [_draft(row) for row in await db.fetch(UNSENT, owner_ref)]
-
-
-ADD_UPLOAD = """
-INSERT INTO upload (id, draft_id, component_code, file_name, content_type, size, sha256, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-"""
-
-
-async def add_upload(tx: Connection, upload: Upload) -> None:
-    await tx.execute(
-        ADD_UPLOAD, upload.id, upload.draft_id, upload.component_code, upload.file_name, upload.content_type,
-        upload.size, upload.sha256, upload.created_at,
-    )  # fmt: skip
-
-
-DROP_UPLOAD = "DELETE FROM upload WHERE id = $1 AND draft_id = $2"
-
-
-async def drop_upload(tx: Connection, upload_id: UUID, draft_id: UUID) -> None:
-    await tx.execute(DROP_UPLOAD, upload_id, draft_id)
-
-
-UPLOADS = """
-SELECT id, draft_id, component_code, file_name, content_type, size, sha256, created_at FROM upload
-WHERE draft_id = $1 ORDER BY created_at, id
-"""
-
-
-async def uploads_of(db: Database | Connection, draft_id: UUID) -> list[Upload]:
-    """Everything declared for the draft, oldest first."""
-    return [Upload(*row) for row in await db.fetch(UPLOADS, draft_id)]
 
 
 NEXT_NUMBER = """

@@ -13,11 +13,12 @@ from pydantic import BaseModel
 from contracts.dossier import DeliveryMethod
 from contracts.money import FeeLine
 from kit.auth import Caller, CitizenToken, Officer, OfficerToken, Token, officer
-from kit.db import Database
+from kit.db import Connection, Database
 from kit.files import FilesDep
 from kit.http import Db, Router, etag
 from kit.problems import NotFound, VersionConflict
 from services.dossier import typesetting
+from services.dossier.attachments import store as attachments
 from services.dossier.catalogue import store as catalogue
 from services.dossier.processing import domain, store, words
 from services.dossier.processing.domain import Actor, Dossier, State
@@ -160,7 +161,7 @@ def moved(dossier: Dossier, response: Response) -> Moved:
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def readable(db: Database, code: str, token: Token) -> Dossier:
+async def readable(db: Database | Connection, code: str, token: Token) -> Dossier:
     """The dossier, for its owner, whoever sent it, and officers of its units; NotFound for anybody else."""
     dossier = await store.read(db, code)
     facts = dossier.facts
@@ -203,7 +204,9 @@ async def _view(db: Database, dossier: Dossier) -> DossierView:
         result_at=dossier.result_at,
         outcome=dossier.outcome,
         returned_at=dossier.returned_at,
-        files=[FileView.model_validate(file, from_attributes=True) for file in await store.files_of(db, dossier.code)],
+        files=[
+            FileView.model_validate(file, from_attributes=True) for file in await attachments.files_of(db, dossier.code)
+        ],
         clocks=[Clock(**row) for row in await store.clocks_of(db, dossier.code)],
         history=[_line(row) for row in await store.history_of(db, dossier.code)],
     )
@@ -217,7 +220,7 @@ def _line(row: dict[str, Any]) -> HistoryLine:
 async def get_file(code: Code, file_id: UUID, caller: Caller, db: Db, files: FilesDep) -> Link:
     """A component's file, as it was sent."""
     dossier = await readable(db, code, caller)
-    for file in await store.files_of(db, dossier.code):
+    for file in await attachments.every_file_of(db, dossier.code):
         if file.id == file_id:
             return Link(url=files.presign_download(f"clean/{file.sha256}", file_name=file.file_name))
     raise NotFound("Hồ sơ không có tệp này")
@@ -231,7 +234,7 @@ async def get_slip(code: Code, caller: Caller, db: Db, files: FilesDep, tenant: 
         raise NotFound("Hồ sơ chưa được tiếp nhận")
     procedure, _ = await catalogue.version(db, dossier.facts.procedure_id)
     lookup_url = f"{request.app.state.settings.gateway_url or 'https://' + tenant.portal_host}/tra-cuu?ma={code}"
-    facts = words.slip(dossier, procedure, await store.files_of(db, code), tenant, lookup_url)
+    facts = words.slip(dossier, procedure, await attachments.files_of(db, code), tenant, lookup_url)
     pdf = await asyncio.to_thread(typesetting.render, words.SLIP, facts, as_of=dossier.accepted_at, archival=True)
     key = f"clean/{hashlib.sha256(pdf).hexdigest()}"
     await files.put(key, pdf, "application/pdf")

@@ -4,7 +4,7 @@
 and its events; the dossier carries the lines that the act added to its history (`unsaved`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -12,8 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from contracts.dossier import (
-    Component,
-    ComponentSource,
     Deadline,
     DeadlineMissed,
     DeliveryMethod,
@@ -314,34 +312,6 @@ class Dossier:
     outcome: str | None = None
     returned_at: datetime | None = None
     unsaved: tuple[Line, ...] = field(default=())
-
-
-@dataclass(frozen=True, slots=True)
-class ComponentFile:
-    """One checked file of a dossier; its bytes are at `clean/<sha256>` and never change."""
-
-    id: UUID
-    component_code: str
-    file_name: str
-    content_type: str
-    size: int
-    """Bytes."""
-    sha256: str
-    pages: int
-    source: ComponentSource
-
-
-def components_of(files: Sequence[ComponentFile]) -> tuple[Component, ...]:
-    """What the dossier holds, as others are told: codes and opaque references of the exact files."""
-    codes = dict.fromkeys((file.component_code, file.source) for file in files)
-    return tuple(
-        Component(
-            code=code,
-            document_refs=tuple(str(file.id) for file in files if file.component_code == code),
-            source=source,
-        )
-        for code, source in codes
-    )
 
 
 def permitted(state: State | None, act: Act, by: Actor) -> Transition:

@@ -1,7 +1,6 @@
-"""Dossiers in the database: the row, its history, its files and its clocks."""
+"""Dossiers in the database: the row, its history and its clocks."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +8,6 @@ import asyncpg
 
 from contracts.dossier import (
     DOSSIERS,
-    ComponentSource,
     Deadline,
     DeliveryMethod,
     DossierEvent,
@@ -21,7 +19,7 @@ from contracts.money import FeeLine, FeeTiming
 from kit import outbox, timers
 from kit.db import Connection, Database
 from kit.problems import NotFound
-from services.dossier.processing.domain import ComponentFile, Dossier, Facts, PaymentState, State
+from services.dossier.processing.domain import Dossier, Facts, PaymentState, State
 
 CREATE = """
 INSERT INTO dossier (
@@ -145,36 +143,6 @@ def _facts(row: asyncpg.Record) -> Facts:
         sms_opt_in=row["sms_opt_in"],
         answers=row["answers"],
     )
-
-
-# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-ADD_FILE = """
-INSERT INTO component_file
-    (id, dossier_code, component_code, file_name, content_type, size, sha256, pages, source, since_version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-"""
-
-
-async def add_files(tx: Connection, dossier: Dossier, files: Sequence[ComponentFile]) -> None:
-    rows = [
-        (file.id, dossier.code, file.component_code, file.file_name, file.content_type, file.size, file.sha256,
-         file.pages, file.source, dossier.version)
-        for file in files
-    ]  # fmt: skip
-    await tx.executemany(ADD_FILE, rows)
-
-
-FILES = """
-SELECT id, component_code, file_name, content_type, size, sha256, pages, source FROM component_file
-WHERE dossier_code = $1 ORDER BY component_code, id
-"""
-
-
-async def files_of(db: Database | Connection, code: str) -> list[ComponentFile]:
-    rows = [ComponentFile(*row) for row in await db.fetch(FILES, code)]
-    return [replace(file, source=ComponentSource(file.source)) for file in rows]
 
 
 # ── clocks ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,9 +6,10 @@ from typing import Any
 
 from contracts.dossier import DeliveryMethod
 from services.dossier import typesetting
+from services.dossier.attachments.domain import ComponentFile
 from services.dossier.catalogue.domain import Procedure, TimeLimit, TimeUnit
 from services.dossier.clocks.calendar import HANOI
-from services.dossier.processing.domain import ComponentFile, Dossier
+from services.dossier.processing.domain import Dossier
 from services.dossier.tenant import Tenant, Unit
 
 SLIP = Path(__file__).parent / "forms/mau-01.typ"

@@ -1,0 +1,138 @@
+"""Uploads, and the files of a dossier that they become."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from contracts.dossier import ComponentSource
+from kit.db import Connection, Database
+from kit.problems import NotFound
+from services.dossier.attachments.domain import ComponentFile, Upload, Verdict
+
+ADD = """
+INSERT INTO upload (id, draft_id, dossier_code, component_code, file_name, content_type, size, sha256, created_at,
+    uploaded_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+
+
+async def add(tx: Connection, upload: Upload) -> None:
+    await tx.execute(
+        ADD, upload.id, upload.draft_id, upload.dossier_code, upload.component_code, upload.file_name,
+        upload.content_type, upload.size, upload.sha256, upload.created_at, upload.uploaded_by,
+    )  # fmt: skip
+
+
+DROP = """
+DELETE FROM upload
+WHERE id = $1 AND (draft_id = $2 OR dossier_code = $3) AND ($4::uuid IS NULL OR uploaded_by = $4)
+"""
+
+
+async def drop(
+    tx: Connection,
+    upload_id: UUID,
+    *,
+    draft_id: UUID | None = None,
+    dossier_code: str | None = None,
+    uploaded_by: UUID | None = None,
+) -> None:
+    """Forget an upload of that draft, or that dossier (there only one's own). A file of a dossier stays its file."""
+    await tx.execute(DROP, upload_id, draft_id, dossier_code, uploaded_by)
+
+
+UPLOADS = """
+SELECT id, draft_id, dossier_code, component_code, file_name, content_type, size, sha256, created_at, uploaded_by,
+    verdict, rule, message, pages, examined_at
+FROM upload WHERE draft_id = $1 OR dossier_code = $2 ORDER BY created_at, id
+"""
+
+
+async def uploads_of(
+    db: Database | Connection, draft_id: UUID | None = None, *, dossier_code: str | None = None
+) -> list[Upload]:
+    """Everything declared for the draft or the dossier, oldest first.
+
+    Those of a dossier are what was sent after it was: for a supplement, or as scans of the desk. `ComponentFile`s that
+    were made of them share their id.
+    """
+    return [_upload(row) for row in await db.fetch(UPLOADS, draft_id, dossier_code)]
+
+
+def _upload(row: asyncpg.Record) -> Upload:
+    fields: dict[str, Any] = dict(row)
+    return Upload(**{**fields, "verdict": Verdict(fields["verdict"])})
+
+
+async def upload(
+    db: Database | Connection, upload_id: UUID, *, draft_id: UUID | None = None, dossier_code: str | None = None
+) -> Upload:
+    """One upload of that draft or dossier; NotFound when it has none with that id."""
+    for found in await uploads_of(db, draft_id, dossier_code=dossier_code):
+        if found.id == upload_id:
+            return found
+    raise NotFound("Không có tệp này")
+
+
+# The first verdict stays: two that examine at once look at the same bytes.
+JUDGE = """
+UPDATE upload SET verdict = $2, rule = $3, message = $4, pages = $5, examined_at = $6
+WHERE id = $1 AND verdict = 'pending'
+"""
+
+
+async def judge(db: Database | Connection, upload: Upload) -> None:
+    """Keep what examining found."""
+    await db.execute(
+        JUDGE, upload.id, upload.verdict, upload.rule, upload.message, upload.pages, upload.examined_at
+    )  # fmt: skip
+
+
+# ── files of a dossier ────────────────────────────────────────────────────────────────────────────────────────
+
+ADD_FILE = """
+INSERT INTO component_file
+    (id, dossier_code, component_code, file_name, content_type, size, sha256, pages, source, since_version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+
+
+async def add_files(tx: Connection, code: str, version: int, files: Sequence[ComponentFile]) -> None:
+    """The files that the dossier has from this version of it on, in place of older ones of the same components."""
+    rows = [
+        (file.id, code, file.component_code, file.file_name, file.content_type, file.size, file.sha256, file.pages,
+         file.source, version)
+        for file in files
+    ]  # fmt: skip
+    await tx.executemany(ADD_FILE, rows)
+
+
+FILES = """
+SELECT id, component_code, file_name, content_type, size, sha256, pages, source FROM component_file f
+WHERE dossier_code = $1 AND since_version = (
+    SELECT max(since_version) FROM component_file n
+    WHERE n.dossier_code = f.dossier_code AND n.component_code = f.component_code)
+ORDER BY component_code, id
+"""
+EVERY_FILE = """
+SELECT id, component_code, file_name, content_type, size, sha256, pages, source FROM component_file
+WHERE dossier_code = $1 ORDER BY component_code, since_version, id
+"""
+
+
+async def files_of(db: Database | Connection, code: str) -> list[ComponentFile]:
+    """The dossier's files as they are now: of every component its newest version."""
+    return [_file(row) for row in await db.fetch(FILES, code)]
+
+
+async def every_file_of(db: Database | Connection, code: str) -> list[ComponentFile]:
+    """The dossier's files with those that newer ones took the place of, oldest first."""
+    return [_file(row) for row in await db.fetch(EVERY_FILE, code)]
+
+
+def _file(row: asyncpg.Record) -> ComponentFile:
+    file = ComponentFile(**dict(row))
+    return replace(file, source=ComponentSource(file.source))
