@@ -55,6 +55,7 @@ class OfficerToken(Token):
     unit: str
     roles: frozenset[str]
     auth_time: datetime
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ def _owner(claims: dict[str, Any]) -> Token:
         return SystemToken(subject, kind, subject)
     proved = datetime.fromtimestamp(int(claims["auth_time"]), UTC)
     if kind == "officer":
-        return OfficerToken(subject, kind, UUID(subject), claims["unit"], frozenset(claims["roles"]), proved)
+        unit, roles, name = claims["unit"], frozenset(claims["roles"]), claims.get("name", "")
+        return OfficerToken(subject, kind, UUID(subject), unit, roles, proved, name)
     if kind == "citizen":
         return CitizenToken(subject, kind, UUID(subject), claims.get("name", ""), int(claims["acr"]), proved)
     raise ValueError(kind)

@@ -57,6 +57,8 @@ OWN = {
     "services/dossier/attachments/inspection.py": "whether a file is what it claims",
     "services/dossier/filing/answers.py": "what e-forms ask, and whether the answers fit",
     "services/dossier/clocks/calendar.py": "working time, holidays, deadlines",
+    "services/dossier/forms/making.py": "official forms as signed documents",
+    "services/dossier/results/keys.py": "signing keys and the roots that vouch for them",
     "services/dossier/results/signing.py": "PAdES signatures",
     "services/gateway/sessions.py": "who is logged in",
     "services/identity/passwords.py": "Argon2id",

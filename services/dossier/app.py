@@ -6,6 +6,7 @@ from services.dossier.attachments import api as attachments
 from services.dossier.catalogue import api as catalogue
 from services.dossier.documents import api as documents
 from services.dossier.filing import api as filing
+from services.dossier.forms import api as forms
 from services.dossier.processing import api as processing
 from services.dossier.processing.reception import api as reception
 from services.dossier.results import api as results
@@ -21,6 +22,7 @@ app = service(
         processing.router,
         reception.router,
         results.router,
+        forms.router,
     ],
     inbox=subscribers.inbox,
     timers=timers.timers,

@@ -4,11 +4,14 @@ from contracts.dossier import Deadline
 from kit.clock import now
 from kit.db import Connection
 from kit.timers import Timer, Timers
+from services.dossier.forms import making
+from services.dossier.forms import store as forms
 from services.dossier.processing import domain, store
 from services.dossier.processing.domain import Dossier
 from services.dossier.tenant import Tenant
 
 timers = Timers()
+timers.job(forms.MAKE)(making.make)
 
 
 async def start_reception(tx: Connection, dossier: Dossier, tenant: Tenant) -> None:

@@ -10,10 +10,13 @@ from pypdf import PdfReader, PdfWriter
 
 from contracts.refusal import Refusal
 from services.dossier import typesetting
+from services.dossier.forms.words import letterhead
 from services.dossier.results import signing, words
 from services.dossier.results.signing import LEADER, SEAL, SigningKey
+from services.dossier.tenant import Unit
 from tests.dossier.office import PASSWORD
 
+DATE = "Bình Minh, ngày 22 tháng 11 năm 2026"
 NOON = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 
 
@@ -29,13 +32,14 @@ def seal(keys: dict[str, Path]) -> SigningKey:
 
 @pytest.fixture(scope="module")
 def drafted() -> bytes:
+    unit = Unit("H99.02.01", "Ủy ban nhân dân xã Bình Minh")
     facts = {
-        "dossier_code": "H99.02.01-261122-0001", "agency": "Ủy ban nhân dân xã Bình Minh", "event": "Khai sinh",
-        "rows": [{"label": "Họ, chữ đệm, tên", "value": "NGUYỄN THỊ AN"}], "statement": "Trích lục.",
-        "copies": "2", "signer_title": "TM. Ủy ban nhân dân",
+        **letterhead(unit, "https://dichvucong.anbinh.example.vn/tra-cuu?ma=H99.02.01-261122-0001", ["TM. UBND"]),
+        "code": "H99.02.01-261122-0001", "recipients": ["Nguyễn Thị An"], "event": "Khai sinh",
+        "rows": [{"label": "Họ, chữ đệm, tên", "value": "NGUYỄN THỊ AN"}], "statement": "Trích lục.", "copies": "2",
     }  # fmt: skip
     form = words.FORMS["KQ.TP.TL"]
-    return signing.add_fields(typesetting.render(form.template, facts, as_of=NOON, archival=True))
+    return signing.add_fields(typesetting.typeset(form.template, facts, as_of=NOON))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,7 @@ def signed(drafted: bytes, leader: SigningKey) -> bytes:
 
 @pytest.fixture(scope="module")
 def sealed(signed: bytes, seal: SigningKey) -> bytes:
-    return signing.number_and_seal(signed, seal, number="15/TLHT-BS", place="Bình Minh", at=NOON)
+    return signing.number_and_seal(signed, seal, number="15/TLHT-BS", place_and_date=DATE, at=NOON)
 
 
 async def test_the_leaders_signature_stays_valid_under_number_and_seal(
@@ -55,7 +59,7 @@ async def test_the_leaders_signature_stays_valid_under_number_and_seal(
 
     assert checked.valid, checked.why
     assert checked.signers == ("Đặng Quang Minh", "Ủy ban nhân dân xã Bình Minh")
-    assert PdfReader(BytesIO(sealed)).get_form_text_fields() == {"SoVanBan": "15/TLHT-BS"}
+    assert PdfReader(BytesIO(sealed)).get_form_text_fields() == {"SoVanBan": "Số: 15/TLHT-BS", "NgayVanBan": DATE}
 
 
 async def test_a_missing_signature_does_not_pass(signed: bytes, drafted: bytes, leader: SigningKey) -> None:
@@ -110,6 +114,7 @@ def test_rendering_again_gives_the_same_bytes() -> None:
         "size": 9,
         "border": False,
         "colour": "#000000",
+        "style": "normal",
         "width": 90,
         "height": 20,
     }

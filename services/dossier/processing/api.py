@@ -1,13 +1,11 @@
 """Reading a dossier, the officers' queues, and what the address of every act has in common."""
 
-import asyncio
-import hashlib
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Response
 from pydantic import BaseModel
 
 from contracts.dossier import DeliveryMethod
@@ -17,13 +15,10 @@ from kit.db import Connection, Database
 from kit.files import FilesDep
 from kit.http import Db, Router, etag
 from kit.problems import NotFound, VersionConflict
-from services.dossier import typesetting
 from services.dossier.attachments import store as attachments
-from services.dossier.catalogue import store as catalogue
-from services.dossier.processing import domain, store, words
+from services.dossier.processing import domain, store
 from services.dossier.processing.domain import Actor, Dossier, State
 from services.dossier.results.domain import ResultState
-from services.dossier.tenant import TenantDep
 
 router = Router(prefix="/api/v1", tags=["processing"])
 
@@ -224,21 +219,6 @@ async def get_file(code: Code, file_id: UUID, caller: Caller, db: Db, files: Fil
         if file.id == file_id:
             return Link(url=files.presign_download(f"clean/{file.sha256}", file_name=file.file_name))
     raise NotFound("Hồ sơ không có tệp này")
-
-
-@router.get("/dossiers/{code}/slip")
-async def get_slip(code: Code, caller: Caller, db: Db, files: FilesDep, tenant: TenantDep, request: Request) -> Link:
-    """Giấy tiếp nhận hồ sơ và hẹn trả kết quả (Mẫu 01), made anew from the stored facts."""
-    dossier = await readable(db, code, caller)
-    if dossier.accepted_at is None:
-        raise NotFound("Hồ sơ chưa được tiếp nhận")
-    procedure, _ = await catalogue.version(db, dossier.facts.procedure_id)
-    lookup_url = f"{request.app.state.settings.gateway_url or 'https://' + tenant.portal_host}/tra-cuu?ma={code}"
-    facts = words.slip(dossier, procedure, await attachments.files_of(db, code), tenant, lookup_url)
-    pdf = await asyncio.to_thread(typesetting.render, words.SLIP, facts, as_of=dossier.accepted_at, archival=True)
-    key = f"clean/{hashlib.sha256(pdf).hexdigest()}"
-    await files.put(key, pdf, "application/pdf")
-    return Link(url=files.presign_download(key, file_name=f"giay-tiep-nhan-{code}.pdf"))
 
 
 @router.get("/queues/{queue}")

@@ -1,18 +1,11 @@
-"""What the slip of receipt and appointment (Mẫu 01) says."""
+"""What the slip of receipt and appointment (Mẫu 01) says of one acceptance."""
 
-from datetime import datetime
-from pathlib import Path
-from typing import Any
-
-from contracts.dossier import DeliveryMethod
-from services.dossier import typesetting
+from contracts.dossier import ComponentSource, DeliveryMethod
 from services.dossier.attachments.domain import ComponentFile
 from services.dossier.catalogue.domain import Procedure, TimeLimit, TimeUnit
-from services.dossier.clocks.calendar import HANOI
+from services.dossier.forms.domain import Charge, Paper, ReceiptFacts
 from services.dossier.processing.domain import Dossier
 from services.dossier.tenant import Tenant, Unit
-
-SLIP = Path(__file__).parent / "forms/mau-01.typ"
 
 DELIVERY = {
     DeliveryMethod.ONLINE: "Trực tuyến, qua kho tài liệu điện tử và thư điện tử",
@@ -26,30 +19,32 @@ UNITS = {
 }
 
 
-def slip(
-    dossier: Dossier, procedure: Procedure, files: list[ComponentFile], tenant: Tenant, lookup_url: str
-) -> dict[str, Any]:
-    """The facts of Mẫu 01 for one accepted dossier."""
-    unit = tenant.units.get(dossier.facts.receiving_unit, Unit(dossier.facts.receiving_unit, "Bộ phận Một cửa"))
+KINDS = {ComponentSource.PAPER: "Bản giấy", ComponentSource.DATABASE: "Dữ liệu điện tử"}
+"""Everything else came as an electronic file."""
+
+
+def receipt(
+    dossier: Dossier, procedure: Procedure, files: list[ComponentFile], tenant: Tenant, officer: str
+) -> ReceiptFacts:
+    """The facts of Mẫu 01 for a dossier that was accepted this moment."""
+    if dossier.accepted_at is None:
+        raise ValueError("the receipt follows the acceptance")
+    receiving = dossier.facts.receiving_unit
+    unit = tenant.units.get(receiving, Unit(receiving, receiving))
     case = procedure.case(dossier.facts.case)
     names = {component.code: component.name for component in case.components}
-    return {
-        "code": dossier.code,
-        "agency": unit.name,
-        "phone": unit.phone,
-        "owner": dossier.facts.owner_name,
-        "procedure": procedure.name,
-        "components": [
-            {"name": names.get(file.component_code, file.component_code), "pages": str(file.pages)} for file in files
-        ],
-        "time_limit": time_limit(case.time),
-        "received_at": moment(dossier.accepted_at),
-        "appointment": moment(dossier.due_at) if dossier.due_at else "Không hẹn ngày trả",
-        "delivery": DELIVERY[dossier.facts.delivery].format(place=unit.result_place or unit.name),
-        "fees": [{"name": line.name, "amount": dong(line.amount)} for line in dossier.fee_lines],
-        "lookup_url": lookup_url,
-        "qr": typesetting.qr(lookup_url),
-    }
+    delivery = DELIVERY[dossier.facts.delivery].format(place=unit.result_place or unit.name)
+    return ReceiptFacts(
+        unit=receiving, at=dossier.accepted_at, officer=officer,
+        papers=tuple(_paper(file, names.get(file.component_code, file.component_code)) for file in files),
+        time_limit=time_limit(case.time), received_at=dossier.submitted_at or dossier.accepted_at,
+        appointment_at=dossier.due_at, delivery=delivery,
+        fees=tuple(Charge(name=line.name, amount=line.amount) for line in dossier.fee_lines),
+    )  # fmt: skip
+
+
+def _paper(file: ComponentFile, name: str) -> Paper:
+    return Paper(name=name, kind=KINDS.get(file.source, "Bản điện tử"), pages=file.pages)
 
 
 def time_limit(limit: TimeLimit) -> str:
@@ -58,13 +53,3 @@ def time_limit(limit: TimeLimit) -> str:
         late = f"; nhận sau {limit.cutoff} thì trả trong ngày làm việc tiếp theo" if limit.cutoff else ""
         return "Trong ngày làm việc" + late
     return UNITS[limit.unit].format(n=limit.value)
-
-
-def moment(at: datetime | None) -> str:
-    """`15:04 ngày 22/11/2026`, local time."""
-    return f"{at.astimezone(HANOI):%H:%M ngày %d/%m/%Y}" if at else ""
-
-
-def dong(amount: int) -> str:
-    """`16.000 đ`."""
-    return f"{amount:,}".replace(",", ".") + " đ"

@@ -6,8 +6,6 @@ checks again under the row's lock. Called again after a crash or by a doubled cl
 
 import asyncio
 import hashlib
-from functools import cache
-from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -28,14 +26,16 @@ from services.dossier.catalogue.domain import Procedure
 from services.dossier.documents import store as documents
 from services.dossier.filing import answers
 from services.dossier.filing.domain import DraftIncomplete
+from services.dossier.forms import making
+from services.dossier.forms.words import place_and_date
 from services.dossier.processing import store as dossiers
 from services.dossier.processing.api import Code, Desk, Link, Moved, actor, expect, moved, readable
 from services.dossier.processing.domain import Dossier, State
 from services.dossier.processing.work import domain as work
 from services.dossier.results import domain, signing, store, words
 from services.dossier.results.domain import Result, ResultState
-from services.dossier.results.signing import Check, SigningKey
-from services.dossier.settings import Settings
+from services.dossier.results.keys import Keys
+from services.dossier.results.signing import Check
 from services.dossier.tenant import TenantDep
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ async def _keep(files: Files, pdf: bytes) -> str:
 @router.post("/dossiers/{code}/proposal")
 async def propose_result(
     code: Code, who: Specialist, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
-    response: Response, body: Proposal | None = None,
+    request: Request, response: Response, body: Proposal | None = None,
 ) -> Moved:  # fmt: skip
     """The specialist drafts the result and lays it before the leader."""
     dossier = await dossiers.read(db, code)
@@ -92,9 +92,10 @@ async def propose_result(
     found = body.found if body else {}
     _fits(dossier, procedure, found)
     moment = now()
-    facts = form.facts(dossier, procedure, tenant, found)
-    pdf = await asyncio.to_thread(typesetting.render, form.template, facts, as_of=moment, archival=True)
-    sha256 = await _keep(files, await asyncio.to_thread(signing.add_fields, pdf))
+    url = making.lookup_url(request.app.state.settings, code)
+    facts = words.facts(form, dossier, procedure, tenant, found, url)
+    document = await asyncio.to_thread(typesetting.typeset, form.template, facts, as_of=moment)
+    sha256 = await _keep(files, await asyncio.to_thread(signing.add_fields, document))
     result = Result(code, ResultState.DRAFT, form.document_type, form.symbol, sha256, drafted_at=moment)
     return moved(await _propose(await later.begin(), dossier, result, who), response)
 
@@ -129,9 +130,9 @@ async def sign_result(
         return moved(dossier, response)
     expect(dossier, if_match)
     work.may_approve(dossier, actor(who))
-    keys = _keys(request.app.state.settings)
+    keys = Keys.of(request.app.state.settings)
     draft = await files.read(f"clean/{result.sha256}")
-    title = f"Lãnh đạo {words.agency(dossier, tenant)}"
+    title = f"Lãnh đạo {words.unit_of(dossier, tenant).name}"
     signed = await asyncio.to_thread(signing.sign_as_leader, draft, keys.leader, title=title, at=now())
     _demand(await asyncio.to_thread(_check, signed, keys, signing.LEADER))
     sha256 = await _keep(files, signed)
@@ -165,11 +166,11 @@ async def issue_result(
         return moved(dossier, response)
     expect(dossier, if_match)
     result = await _numbered(db, code, who)
-    keys = _keys(request.app.state.settings)
+    keys = Keys.of(request.app.state.settings)
     content = await files.read(f"clean/{result.sha256}")
     sealed = await asyncio.to_thread(
-        signing.number_and_seal, content, keys.seal, number=result.full_number,
-        place=words.agency(dossier, tenant), at=now(),
+        signing.number_and_seal, content, keys.seal(dossier.current_unit), number=result.full_number,
+        place_and_date=place_and_date(words.unit_of(dossier, tenant), now()), at=now(),
     )  # fmt: skip
     _demand(await asyncio.to_thread(_check, sealed, keys, signing.LEADER, signing.SEAL))
     sha256 = await _keep(files, sealed)
@@ -221,26 +222,6 @@ async def hand_over(code: Code, who: Desk, tx: Tx, if_match: IfMatch, response: 
 
 
 # ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Keys:
-    """The signing keys of this installation and the roots that vouch for them."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.leader = _key(settings.leader_p12, settings.p12_password)
-        self.seal = _key(settings.seal_p12, settings.p12_password)
-        self.roots = signing.trust_roots(settings.trust_roots, self.leader, self.seal)
-
-
-def _key(path: Path | None, password: str) -> SigningKey:
-    if path is None:
-        raise signing.KeyUnusable("Chưa cấu hình khóa ký số")
-    return SigningKey(path, password)
-
-
-@cache
-def _keys(settings: Settings) -> Keys:
-    return Keys(settings)
 
 
 def _check(pdf: bytes, keys: Keys, *expected: str) -> Check:

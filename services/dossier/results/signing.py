@@ -21,7 +21,7 @@ from pyhanko.keys import load_certs_from_pemder
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.content import PdfContent
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.layout import BoxConstraints
+from pyhanko.pdf_utils.layout import AxisAlignment, BoxConstraints, Margins, SimpleBoxLayoutRule
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
@@ -35,13 +35,17 @@ from pyhanko_certvalidator import ValidationContext
 from contracts.refusal import Refusal
 from services.dossier import typesetting
 from services.dossier.clocks.calendar import HANOI
+from services.dossier.typesetting import Document, Place
 
 STAMP = Path(__file__).parent / "forms/stamp.typ"
-NUMBER, LEADER, SEAL = "SoVanBan", "NguoiKy", "CoQuan"
-Box = tuple[int, int, int, int]
-BOXES: dict[str, Box] = {NUMBER: (70, 700, 250, 722), SEAL: (330, 672, 525, 722), LEADER: (335, 75, 520, 145)}
-"""Left, bottom, right, top in points from the lower left corner of an A4 page."""
+NUMBER, DATE, LEADER, SEAL = "SoVanBan", "NgayVanBan", "NguoiKy", "CoQuan"
+"""The fields that a template marks (`field` in forms/templates/letterhead.typ): number and date of the document, the
+signer's and the agency's signature."""
+TEXTS = {NUMBER: "Số, ký hiệu văn bản", DATE: "Địa danh và ngày, tháng, năm ban hành"}
 
+RED = "#b3261e"
+WHOLE = SimpleBoxLayoutRule(AxisAlignment.ALIGN_MID, AxisAlignment.ALIGN_MID, Margins.uniform(0))
+"""A look fills its field."""
 
 log = structlog.get_logger()
 
@@ -81,41 +85,55 @@ class Check:
     """What is wrong, for the log; empty when valid."""
 
 
-def add_fields(pdf: bytes) -> bytes:
-    """The document with its three empty fields: number, seal, leader's signature."""
-    writer = IncrementalPdfFileWriter(BytesIO(pdf))
-    last_page = int(writer.root["/Pages"]["/Count"]) - 1
-    for name, page in ((SEAL, 0), (LEADER, last_page)):
-        spec = fields.SigFieldSpec(name, on_page=page, box=BOXES[name], empty_field_appearance=True)
-        fields.append_signature_field(writer, spec)
-    _add_number_field(writer)
+def add_fields(document: Document) -> bytes:
+    """The document with an empty form field at each of its marked places."""
+    writer = IncrementalPdfFileWriter(BytesIO(document.pdf))
+    for place in document.places:
+        if place.name in TEXTS:
+            _add_text_field(writer, place)
+        else:
+            spec = fields.SigFieldSpec(place.name, on_page=place.page, box=_whole(place), empty_field_appearance=True)
+            fields.append_signature_field(writer, spec)
     return _bytes(writer)
 
 
-def _add_number_field(writer: IncrementalPdfFileWriter) -> None:
-    page = writer.find_page_for_modification(0)[0]
+def _whole(place: Place) -> tuple[int, int, int, int]:
+    left, bottom, right, top = map(round, place.box)
+    return left, bottom, right, top
+
+
+def _add_text_field(writer: IncrementalPdfFileWriter, place: Place) -> None:
+    page = writer.find_page_for_modification(place.page)[0]
     field = generic.DictionaryObject(
         {
             generic.pdf_name("/FT"): generic.pdf_name("/Tx"),
-            generic.pdf_name("/T"): generic.TextStringObject(NUMBER),
-            generic.pdf_name("/TU"): generic.TextStringObject("Số, ký hiệu văn bản"),
+            generic.pdf_name("/T"): generic.TextStringObject(place.name),
+            generic.pdf_name("/TU"): generic.TextStringObject(TEXTS[place.name]),
             generic.pdf_name("/Type"): generic.pdf_name("/Annot"),
             generic.pdf_name("/Subtype"): generic.pdf_name("/Widget"),
             generic.pdf_name("/F"): generic.NumberObject(4),  # printed
             generic.pdf_name("/P"): page,
-            generic.pdf_name("/Rect"): generic.ArrayObject(map(generic.FloatObject, BOXES[NUMBER])),
+            generic.pdf_name("/Rect"): generic.ArrayObject(map(generic.FloatObject, place.box)),
             generic.pdf_name("/DA"): generic.TextStringObject("/Helv 0 Tf 0 g"),
-            generic.pdf_name("/AP"): generic.DictionaryObject(
-                {generic.pdf_name("/N"): writer.add_object(_appearance(writer, _stamp(NUMBER, [])))}
-            ),
         }
     )
+    empty = writer.add_object(_appearance(writer, _stamp(field, [])))
+    field["/AP"] = generic.DictionaryObject({generic.pdf_name("/N"): empty})
     reference = writer.add_object(field)
-    writer.root["/AcroForm"]["/Fields"].append(reference)
-    writer.update_container(writer.root["/AcroForm"]["/Fields"])
+    form = _acro_form(writer)
+    form["/Fields"].append(reference)
+    writer.update_container(form["/Fields"])
     page_object = page.get_object()
-    page_object["/Annots"].append(reference)
+    page_object.setdefault("/Annots", generic.ArrayObject()).append(reference)
     writer.update_container(page_object["/Annots"])
+
+
+def _acro_form(writer: IncrementalPdfFileWriter) -> generic.DictionaryObject:
+    if "/AcroForm" not in writer.root:
+        writer.root["/AcroForm"] = generic.DictionaryObject({generic.pdf_name("/Fields"): generic.ArrayObject()})
+        writer.update_root()
+    form: generic.DictionaryObject = writer.root["/AcroForm"]
+    return form
 
 
 def sign_as_leader(pdf: bytes, key: SigningKey, *, title: str, at: datetime) -> bytes:
@@ -129,29 +147,42 @@ def sign_as_leader(pdf: bytes, key: SigningKey, *, title: str, at: datetime) -> 
         certify=True,
         docmdp_permissions=fields.MDPPerm.FILL_FORMS,
     )
-    return _sign(IncrementalPdfFileWriter(BytesIO(pdf)), metadata, key, _stamp(LEADER, lines, border=True))
+    return _sign(IncrementalPdfFileWriter(BytesIO(pdf)), metadata, key, lines)
 
 
-def number_and_seal(pdf: bytes, key: SigningKey, *, number: str, place: str, at: datetime) -> bytes:
-    """The document's number, then the agency's seal over all of it, in one revision."""
+def seal(pdf: bytes, key: SigningKey, *, reason: str, at: datetime) -> bytes:
+    """The agency's seal alone, certifying a document that `add_fields` made: nothing may change afterwards."""
+    lines = ["Ký bởi: " + key.subject, f"Thời gian ký: {_local(at)}"]
+    metadata = signers.PdfSignatureMetadata(
+        field_name=SEAL,
+        md_algorithm="sha256",
+        subfilter=fields.SigSeedSubFilter.PADES,
+        reason=reason,
+        certify=True,
+        docmdp_permissions=fields.MDPPerm.NO_CHANGES,
+    )
+    return _sign(IncrementalPdfFileWriter(BytesIO(pdf)), metadata, key, lines, colour=RED)
+
+
+def number_and_seal(pdf: bytes, key: SigningKey, *, number: str, place_and_date: str, at: datetime) -> bytes:
+    """The document's number and date, then the agency's seal over all of it, in one revision."""
     writer = IncrementalPdfFileWriter(BytesIO(pdf))
-    field = _field(writer, NUMBER)
-    field["/V"] = generic.TextStringObject(number)
-    local = at.astimezone(HANOI)
-    field["/AP"]["/N"] = writer.add_object(_appearance(writer, _stamp(NUMBER, [f"Số: {number}"], size=11.5)))
-    writer.update_container(field)
-    lines = [
-        key.subject,
-        f"{place}, ngày {local:%d} tháng {local:%m} năm {local:%Y}",
-        f"Thời gian ký: {_local(at)}",
-    ]
+    _fill(writer, NUMBER, f"Số: {number}")
+    _fill(writer, DATE, place_and_date, style="italic")
     metadata = signers.PdfSignatureMetadata(
         field_name=SEAL,
         md_algorithm="sha256",
         subfilter=fields.SigSeedSubFilter.PADES,
         reason=f"Phát hành văn bản số {number}",
     )
-    return _sign(writer, metadata, key, _stamp(SEAL, lines, border=True, colour="#b3261e"))
+    return _sign(writer, metadata, key, [key.subject, f"Thời gian ký: {_local(at)}"], colour=RED)
+
+
+def _fill(writer: IncrementalPdfFileWriter, name: str, text: str, style: str = "normal") -> None:
+    field = _field(writer, name)
+    field["/V"] = generic.TextStringObject(text)
+    field["/AP"]["/N"] = writer.add_object(_appearance(writer, _stamp(field, [text], size=11, style=style)))
+    writer.update_container(field)
 
 
 def _field(writer: IncrementalPdfFileWriter, name: str) -> generic.DictionaryObject:
@@ -163,18 +194,27 @@ def _field(writer: IncrementalPdfFileWriter, name: str) -> generic.DictionaryObj
 
 
 def _sign(
-    writer: IncrementalPdfFileWriter, metadata: signers.PdfSignatureMetadata, key: SigningKey, look: bytes
+    writer: IncrementalPdfFileWriter,
+    metadata: signers.PdfSignatureMetadata,
+    key: SigningKey,
+    lines: list[str],
+    colour: str = "#1a1a1a",
 ) -> bytes:
-    style = StaticStampStyle(border_width=0, background=_Page(look))
+    look = _stamp(_field(writer, str(metadata.field_name)), lines, border=True, colour=colour)
+    style = StaticStampStyle(border_width=0, background=_Page(look), background_layout=WHOLE)
     out = BytesIO()
     signers.PdfSigner(metadata, signer=key.signer, stamp_style=style).sign_pdf(writer, output=out)
     return out.getvalue()
 
 
-def _stamp(name: str, lines: list[str], *, size: float = 8.5, border: bool = False, colour: str = "#1a1a1a") -> bytes:
-    left, bottom, right, top = BOXES[name]
+def _stamp(
+    field: generic.DictionaryObject, lines: list[str], *, size: float = 8.5, border: bool = False,
+    colour: str = "#1a1a1a", style: str = "normal",
+) -> bytes:  # fmt: skip
+    """What a field shows, exactly as large as it is."""
+    left, bottom, right, top = map(float, field["/Rect"])
     facts = {
-        "title": name, "lines": lines, "size": size, "border": border, "colour": colour,
+        "title": field["/T"], "lines": lines, "size": size, "border": border, "colour": colour, "style": style,
         "width": right - left, "height": top - bottom,
     }  # fmt: skip
     return typesetting.render(STAMP, facts, as_of=datetime(2026, 1, 1, tzinfo=HANOI))

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from services.dossier.catalogue.domain import Procedure
+from services.dossier.forms.words import letterhead
 from services.dossier.processing.domain import Dossier
-from services.dossier.tenant import Tenant
+from services.dossier.tenant import Tenant, Unit
 
 FORMS_FOLDER = Path(__file__).parent / "forms"
 
@@ -29,26 +30,22 @@ class Form:
     symbol: str
     """Stands behind the number: `15/TLHT-BS`."""
     template: Path
-    facts: Callable[[Dossier, Procedure, Tenant, Mapping[str, str]], dict[str, Any]]
+    facts: Callable[[Dossier, Procedure, Mapping[str, str]], dict[str, Any]]
 
 
-def _extract(dossier: Dossier, procedure: Procedure, tenant: Tenant, found: Mapping[str, str]) -> dict[str, Any]:
+def _extract(dossier: Dossier, procedure: Procedure, found: Mapping[str, str]) -> dict[str, Any]:
     """Bản sao trích lục hộ tịch: what was asked for, and what the register says."""
     answers = {**dossier.facts.answers, **found}
     rows = {
         "Họ, chữ đệm, tên": str(answers["person_name"]).upper(),
         "Số đăng ký": answers.get("register_no"),
         "Ngày đăng ký": _day(answers.get("register_date")),
-        "Nơi đăng ký": agency(dossier, tenant),
     }
     return {
-        "dossier_code": dossier.code,
-        "agency": agency(dossier, tenant),
         "event": EVENTS.get(answers["event_type"], answers["event_type"]),
         "rows": [{"label": label, "value": value} for label, value in rows.items() if value],
         "statement": "Nội dung trên được sao từ Cơ sở dữ liệu hộ tịch điện tử.",
         "copies": str(answers["copies"]),
-        "signer_title": "TM. Ủy ban nhân dân",
         "title": procedure.result.name,
     }
 
@@ -59,10 +56,23 @@ FORMS: Mapping[str, Form] = {
 """By the code of the result in the catalogue."""
 
 
-def agency(dossier: Dossier, tenant: Tenant) -> str:
-    """The name of the deciding unit."""
-    unit = tenant.units.get(dossier.facts.competent_unit)
-    return unit.name if unit else dossier.facts.competent_unit
+def facts(
+    form: Form, dossier: Dossier, procedure: Procedure, tenant: Tenant, found: Mapping[str, str], lookup_url: str
+) -> dict[str, Any]:
+    """Everything that the template of this result shows; number and date come when it is issued."""
+    unit = unit_of(dossier, tenant)
+    return {
+        **letterhead(unit, lookup_url, signer_lines=["TM. Ủy ban nhân dân", "Chủ tịch"]),
+        "recipients": [dossier.facts.owner_name, "Lưu: VT, hồ sơ"],
+        "code": dossier.code,
+        **form.facts(dossier, procedure, found),
+    }
+
+
+def unit_of(dossier: Dossier, tenant: Tenant) -> Unit:
+    """The deciding unit."""
+    unit = dossier.facts.competent_unit
+    return tenant.units.get(unit, Unit(unit, unit))
 
 
 def _day(value: object) -> str | None:

@@ -5,8 +5,11 @@ from fastapi import Response
 from contracts.dossier import Deadline
 from kit.clock import now
 from kit.http import IfMatch, Router, Tx
+from services.dossier.attachments import store as attachments
 from services.dossier.catalogue import store as catalogue
-from services.dossier.processing import store
+from services.dossier.forms import store as forms
+from services.dossier.forms.domain import Form
+from services.dossier.processing import store, words
 from services.dossier.processing.api import Code, Desk, Moved, actor, expect, moved
 from services.dossier.processing.reception import domain
 from services.dossier.tenant import TenantDep
@@ -26,6 +29,8 @@ async def accept_dossier(
     case = procedure.case(dossier.facts.case)
     accepted, event = domain.accept(dossier, actor(who), moment, case, tenant.calendar)
     await store.save(tx, accepted, event)
+    receipt = words.receipt(accepted, procedure, await attachments.files_of(tx, code), tenant, who.name)
+    await forms.order(tx, code, Form.RECEIPT, "", receipt)
     await store.stop_clock(tx, code, Deadline.RECEPTION, moment)
     if accepted.due_at:
         await store.start_clock(tx, code, Deadline.PROCESSING, moment, accepted.due_at, tenant.calendar.version)
