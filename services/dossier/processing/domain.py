@@ -47,6 +47,10 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
     STOPPED = "stopped"
     CLOSED_INCOMPLETE = "closed_incomplete"
+    INTERLINKED = "interlinked"
+    """The parent of an interlinked group, whose members are on their way. Nobody works on a parent."""
+    PARTIALLY_DONE = "partially_done"
+    """The same, when at least one member has its result."""
 
 
 S = State
@@ -56,7 +60,8 @@ INTAKE = frozenset({S.SUBMITTED, S.SUPPLEMENT_REQUESTED_INTAKE})
 PROCESSING = frozenset(
     {S.ACCEPTED, S.ASSIGNED, S.IN_PROCESS, S.CONSULTING, S.AWAITING_FINANCIAL_OBLIGATION, S.PENDING_APPROVAL}
 )
-ACTIVE = frozenset(State) - TERMINAL - {S.DRAFT}
+PARENT = frozenset({S.INTERLINKED, S.PARTIALLY_DONE})
+ACTIVE = frozenset(State) - TERMINAL - PARENT - {S.DRAFT}
 SUPPLEMENT_REQUESTED = frozenset({S.SUPPLEMENT_REQUESTED_INTAKE, S.SUPPLEMENT_REQUESTED_PROCESSING})
 UNDECIDED = ACTIVE - {S.RESULT_SIGNED, S.RESULT_READY}
 
@@ -80,6 +85,8 @@ LABELS: Mapping[State, str] = {
     S.WITHDRAWN: "Công dân rút hồ sơ",
     S.STOPPED: "Dừng xử lý",
     S.CLOSED_INCOMPLETE: "Đóng hồ sơ do không bổ sung",
+    S.INTERLINKED: "Đang giải quyết liên thông",
+    S.PARTIALLY_DONE: "Đã có một phần kết quả",
 }
 
 
@@ -129,6 +136,12 @@ class Act(StrEnum):
     WITHDRAW = "withdraw"
     STOP = "stop"
     CLOSE = "close"
+    SUBMIT_INTERLINKED = "submit_interlinked"
+    MEMBERS_MOVED = "members_moved"
+    MEMBER_DONE = "member_done"
+    ALL_MEMBERS_OVER = "all_members_over"
+    ALL_MEMBERS_FAILED = "all_members_failed"
+    ACKNOWLEDGE = "acknowledge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +200,17 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row("D21", Act.WITHDRAW, UNDECIDED, S.WITHDRAWN, {R.OWNER}, "DossierWithdrawn"),
     _row("D22", Act.STOP, ACTIVE, S.STOPPED, {R.LEADER}, "DossierStopped"),
     _row("D23", Act.CLOSE, SUPPLEMENT_REQUESTED, S.CLOSED_INCOMPLETE, {R.SYSTEM}, "DossierClosed"),
+    # The parent of an interlinked group (§4.6): its state follows from its members' states alone.
+    _row("L1", Act.SUBMIT_INTERLINKED, {S.DRAFT}, S.INTERLINKED, {R.OWNER}, "InterlinkedSubmitted"),
+    _row("L2", Act.MEMBERS_MOVED, PARENT, None, {R.SYSTEM}, "InterlinkedProgressed"),
+    _row("L3", Act.MEMBER_DONE, {S.INTERLINKED}, S.PARTIALLY_DONE, {R.SYSTEM}, "InterlinkedProgressed"),
+    _row("L4", Act.ALL_MEMBERS_OVER, PARENT, S.RETURNED, {R.SYSTEM}, "InterlinkedProgressed"),
+    _row("L5", Act.ALL_MEMBERS_FAILED, PARENT, S.REJECTED, {R.SYSTEM}, "InterlinkedProgressed"),
+    # A member that was sent to another agency: that agency confirms that it has it (NĐ 63/2024/NĐ-CP).
+    _row(
+        "L6", Act.ACKNOWLEDGE, ACTIVE, None,
+        {R.DESK, R.SPECIALIST, R.DIVISION_HEAD, R.LEADER, R.CLERK, R.SYSTEM}, "DossierAcknowledged",
+    ),
 )  # fmt: skip
 
 _BY_ACT = {(row.act, source): row for row in TRANSITIONS for source in row.sources}
@@ -285,6 +309,8 @@ class Facts:
     delivery: DeliveryMethod
     sms_opt_in: bool
     answers: dict[str, Any]
+    parent_code: str | None = None
+    """The interlinked dossier that it is a member of; None for one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +372,7 @@ def filing_fields(facts: Facts) -> dict[str, Any]:
         for name in (
             *("procedure_code", "procedure_version", "procedure_name", "case", "level", "receiving_unit"),
             *("competent_unit", "owner_ref", "owner_type", "submitter_ref", "channel", "delivery", "sms_opt_in"),
+            "parent_code",
         )
     }
 

@@ -26,10 +26,11 @@ INSERT INTO dossier (
     code, version, state, current_unit, payment_state, fee_timing, fee_lines, submitted_at, accepted_at, due_at,
     original_due_at, policy_version, acceptor_ref, assignee_ref, proposer_ref, result_at, outcome, returned_at,
     procedure_id, procedure_code, procedure_version, procedure_name, case_code, level, receiving_unit,
-    competent_unit, owner_ref, owner_type, owner_name, submitter_ref, channel, delivery, sms_opt_in, answers)
+    competent_unit, owner_ref, owner_type, owner_name, submitter_ref, channel, delivery, sms_opt_in, answers,
+    parent_code)
 VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
 """
 
 
@@ -40,7 +41,7 @@ async def create(tx: Connection, dossier: Dossier, *events: DossierEvent) -> Non
         CREATE, *_changing(dossier), facts.procedure_id, facts.procedure_code, facts.procedure_version,
         facts.procedure_name, facts.case, facts.level, facts.receiving_unit, facts.competent_unit, facts.owner_ref,
         facts.owner_type, facts.owner_name, facts.submitter_ref, facts.channel, facts.delivery, facts.sms_opt_in,
-        facts.answers,
+        facts.answers, facts.parent_code,
     )  # fmt: skip
     await _record(tx, dossier, events)
 
@@ -54,9 +55,14 @@ WHERE code = $1
 
 
 async def save(tx: Connection, dossier: Dossier, *events: DossierEvent) -> None:
-    """The change and its news, together or not at all. The caller holds the row's lock."""
+    """The change and its news, together or not at all. The caller holds the row's lock.
+
+    A member of an interlinked group has its parent looked at, soon and for certain, in the parent's own transaction.
+    """
     await tx.execute(SAVE, *_changing(dossier))
     await _record(tx, dossier, events)
+    if dossier.facts.parent_code and events:
+        await timers.schedule(tx, "interlinked_progress", dossier.facts.parent_code, events[-1].occurred_at)
 
 
 def _changing(dossier: Dossier) -> tuple[Any, ...]:
@@ -142,6 +148,7 @@ def _facts(row: asyncpg.Record) -> Facts:
         delivery=DeliveryMethod(row["delivery"]),
         sms_opt_in=row["sms_opt_in"],
         answers=row["answers"],
+        parent_code=row["parent_code"],
     )
 
 
