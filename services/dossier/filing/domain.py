@@ -164,15 +164,21 @@ def submit(
     now: datetime,
 ) -> tuple[Dossier, DossierSubmitted | DossierAwaitingPayment]:
     """The draft becomes a dossier: at the desk (D3), or first at the till where the fee comes before (D3')."""
-    case = procedure.case(draft.case)
     facts = _facts(draft, applicant, procedure, SubmissionChannel.PROVINCIAL_PORTAL)
+    return sent(facts, procedure.case(draft.case), code, files, applicant.ref, now)
+
+
+def sent(
+    facts: Facts, case: Case, code: str, files: Sequence[ComponentFile], by: UUID, now: datetime
+) -> tuple[Dossier, DossierSubmitted | DossierAwaitingPayment]:
+    """What was put together is sent, by a person or as a member of an interlinked group (D3, D3')."""
     lines = catalogue.fee_lines(case, facts.answers, facts.channel)
     prepay = case.fee.timing == FeeTiming.BEFORE_ACCEPTANCE and sum(line.amount for line in lines) > 0
     act = Act.SUBMIT_UNPAID if prepay else Act.SUBMIT
-    row = permitted(State.DRAFT, act, Actor(applicant.ref, frozenset({"owner"})))
+    row = permitted(State.DRAFT, act, Actor(by, frozenset({"owner"})))
     target = row.target or State.DRAFT
-    line = Line(act, row.label, now, applicant.ref, draft.receiving_unit, State.DRAFT, target)
-    dossier = Dossier(code, facts, target, draft.receiving_unit, version=1, unsaved=(line,))
+    line = Line(act, row.label, now, by, facts.receiving_unit, State.DRAFT, target)
+    dossier = Dossier(code, facts, target, facts.receiving_unit, version=1, unsaved=(line,))
     common = {**envelope(dossier, now), **filing_fields(facts)}
     if prepay:
         dossier = replace(dossier, fee_lines=lines, fee_timing=case.fee.timing, payment_state=PaymentState.REQUESTED)
