@@ -56,6 +56,8 @@ OWN = {
     "services/dossier/attachments/examination.py": "from quarantine to clean",
     "services/dossier/attachments/inspection.py": "whether a file is what it claims",
     "services/dossier/filing/answers.py": "what e-forms ask, and whether the answers fit",
+    "services/dossier/clocks/acts.py": "which clocks start and stop as a dossier moves",
+    "services/dossier/clocks/policy.py": "the law's time limits as versioned profiles",
     "services/dossier/clocks/calendar.py": "working time, holidays, deadlines",
     "services/dossier/forms/making.py": "official forms as signed documents",
     "services/dossier/results/keys.py": "signing keys and the roots that vouch for them",

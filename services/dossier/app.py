@@ -4,6 +4,7 @@ from kit.service import service
 from services.dossier import subscribers, timers
 from services.dossier.attachments import api as attachments
 from services.dossier.catalogue import api as catalogue
+from services.dossier.clocks import api as clocks
 from services.dossier.documents import api as documents
 from services.dossier.filing import api as filing
 from services.dossier.forms import api as forms
@@ -16,6 +17,7 @@ app = service(
     "dossier",
     api=[
         catalogue.router,
+        clocks.router,
         filing.router,
         attachments.router,
         documents.router,

@@ -10,11 +10,11 @@ from kit.settings import load
 from services.dossier import tenant
 from services.dossier.attachments import store as attachments
 from services.dossier.attachments.domain import components_of
+from services.dossier.clocks.acts import start_reception
 from services.dossier.processing import store
 from services.dossier.processing.domain import Dossier, PaymentState, State
 from services.dossier.processing.reception import domain as reception
 from services.dossier.settings import Settings
-from services.dossier.timers import start_reception
 
 log = structlog.get_logger()
 

@@ -1,40 +1,34 @@
-"""Time in: the clocks of a dossier, and what happens when one runs out."""
+"""Time in: what happens when a clock of a dossier runs out."""
 
-from contracts.dossier import Deadline
+from dataclasses import replace
+from uuid import UUID
+
 from kit.clock import now
 from kit.db import Connection
 from kit.timers import Timer, Timers
+from services.dossier.clocks import domain
+from services.dossier.clocks import store as clocks
+from services.dossier.clocks.domain import SILENT, Kind
 from services.dossier.forms import making
 from services.dossier.forms import store as forms
-from services.dossier.processing import domain, store
-from services.dossier.processing.domain import Dossier
-from services.dossier.tenant import Tenant
+from services.dossier.processing import store
 
 timers = Timers()
 timers.job(forms.MAKE)(making.make)
 
 
-async def start_reception(tx: Connection, dossier: Dossier, tenant: Tenant) -> None:
-    """The desk has so many working hours, from the submission on."""
-    if dossier.submitted_at is None:
-        raise ValueError("the reception clock starts with the submission")
-    due_at = domain.reception_due(dossier.submitted_at, tenant.calendar, tenant.reception_hours)
-    await store.start_clock(tx, dossier.code, Deadline.RECEPTION, dossier.submitted_at, due_at, tenant.calendar.version)
-
-
-@timers.due("reception_deadline")
-async def reception_missed(tx: Connection, timer: Timer) -> None:
-    """The desk did not look in time."""
-    await _miss(tx, timer, Deadline.RECEPTION)
-
-
-@timers.due("processing_deadline")
-async def appointment_missed(tx: Connection, timer: Timer) -> None:
-    """The appointment passed without a result."""
-    await _miss(tx, timer, Deadline.PROCESSING)
-
-
-async def _miss(tx: Connection, timer: Timer, deadline: Deadline) -> None:
-    dossier = await store.lock(tx, timer.key)
-    late, *said = domain.miss(dossier, deadline, timer.due_at, now())
+async def ran_out(tx: Connection, timer: Timer) -> None:
+    """A clock ran out. Nothing happens if it was stopped, paused or moved in the moment in which it fired."""
+    dossier = await store.lock(tx, timer.key.partition(" ")[0])
+    clock = await clocks.running(tx, UUID(timer.payload["clock"]))
+    moment = now()
+    if clock is None or clock.is_paused or clock.passed_at or clock.due_at > moment:
+        return
+    await clocks.passed(tx, replace(clock, passed_at=moment))
+    late, *said = domain.ran_out(clock, dossier, moment)
     await store.save(tx, late, *said)
+
+
+for _kind in Kind:
+    if _kind not in SILENT:
+        timers.due(_kind)(ran_out)

@@ -73,10 +73,6 @@ async def test_the_history_tells_who_did_what(office: Office) -> None:
     ]
     rows = await office.db.fetch("SELECT actor_ref FROM history WHERE dossier_code = $1 ORDER BY id", code)
     assert [row["actor_ref"] for row in rows] == [AN, OFFICERS["desk"], OFFICERS["specialist"], OFFICERS["specialist"]]
-    assert {clock["kind"]: clock["stopped_at"] is None for clock in view["clocks"]} == {
-        "reception": False,
-        "processing": True,
-    }
 
 
 async def test_each_act_repeated_answers_with_what_is(office: Office) -> None:

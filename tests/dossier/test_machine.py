@@ -17,8 +17,9 @@ from contracts.envelope import Event
 from contracts.money import FeeTiming
 from contracts.refusal import Refusal
 from services.dossier import tenant
+from services.dossier.clocks import calendar
+from services.dossier.clocks import domain as clocks
 from services.dossier.filing.domain import Applicant, Draft, submit
-from services.dossier.processing import domain
 from services.dossier.processing.domain import (
     LABELS,
     TERMINAL,
@@ -119,7 +120,7 @@ class Life(RuleBasedStateMachine):
     @rule(by=actors)
     def accept(self, by: Actor) -> None:
         try:
-            self.took(*reception.accept(self.dossier, by, self.now, PROCEDURE.cases[0], TENANT.calendar))
+            self.took(*reception.accept(self.dossier, by, self.now, PROCEDURE.cases[0], TENANT.rules(self.now)))
         except Refusal:
             return
         assert "desk" in by.roles
@@ -171,10 +172,15 @@ class Life(RuleBasedStateMachine):
         if self.dossier.payment_state is PaymentState.REQUESTED:
             self.dossier = reception.settle(self.dossier, PaymentState.PAID)
 
-    @rule(deadline=st.sampled_from([contract.Deadline.RECEPTION, contract.Deadline.PROCESSING]))
-    def miss(self, deadline: contract.Deadline) -> None:
+    @rule(kind=st.sampled_from(clocks.Kind))
+    def run_out(self, kind: clocks.Kind) -> None:
+        """The timer fires only for clocks that run in the dossier's state."""
+        if not clocks.runs(kind, self.dossier):
+            return
         before = self.dossier.state
-        self.took(*domain.miss(self.dossier, deadline, self.now, self.now))
+        start = clocks.start_of(self.dossier, self.now, TENANT.rules(self.now))
+        passed = clocks.clock(UUID(int=99), kind, start, calendar.Limit(1, calendar.Unit.MINUTE), key="leader:sign")
+        self.took(*clocks.ran_out(passed, self.dossier, self.now))
         assert self.dossier.state is before
 
     @invariant()
@@ -236,7 +242,7 @@ def test_a_fee_that_comes_first_keeps_the_dossier_from_the_desk() -> None:
     there, submitted = reception.prepaid(waiting, (), later)
     assert (there.state, there.submitted_at, submitted.version) == (State.SUBMITTED, later, 2)
     desk = Actor(UUID(int=9), frozenset({"desk"}), UNIT)
-    accepted, event = reception.accept(there, desk, later, before, TENANT.calendar)
+    accepted, event = reception.accept(there, desk, later, before, TENANT.rules(later))
     assert event.fee_lines == ()
     assert accepted.payment_state is PaymentState.PAID
 
@@ -246,10 +252,10 @@ def test_a_same_day_dossier_after_three_is_promised_for_the_next_day() -> None:
     desk = Actor(UUID(int=9), frozenset({"desk"}), UNIT)
     late = datetime(2026, 11, 20, 8, 1, tzinfo=UTC)  # 15:01 in Viet Nam, a Friday
 
-    accepted, event = reception.accept(dossier, desk, late, PROCEDURE.cases[0], TENANT.calendar)
+    accepted, event = reception.accept(dossier, desk, late, PROCEDURE.cases[0], TENANT.rules(late))
 
     assert event.appointment_at == datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-    assert accepted.policy_version == TENANT.calendar.version
+    assert accepted.policy_version == TENANT.rules(late).policy.version
 
 
 def test_what_is_filed_says_what_others_may_know() -> None:

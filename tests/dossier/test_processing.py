@@ -2,16 +2,12 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from contracts.money import FeeTiming
-from kit.clock import now
-from kit.timers import Timer
-from services.dossier import tenant, timers
+from services.dossier import tenant
 from services.dossier.catalogue import store as catalogue
-from services.dossier.processing import store
 from tests.dossier.office import Office
 
 
@@ -139,46 +135,12 @@ async def test_a_fee_that_comes_first_is_paid_before_the_desk_sees_anything(offi
     assert [item["code"] for item in (await office.call("GET", "/queues/reception", desk))["items"]] == [code]
     assert await office.events(code) == [(1, "DossierAwaitingPayment"), (2, "DossierSubmitted")]
     assert (await office.bodies(code))["DossierSubmitted"]["components"][0]["code"] == "TP-TL-01"
-    assert await office.db.fetchval("SELECT kind FROM timer") == "reception_deadline"
+    assert {row["kind"] for row in await office.db.fetch("SELECT kind FROM timer")} == {
+        "reception_sla",
+        "officer_alert",
+    }
     await office.paid(code)
     assert len(await office.events(code)) == 2
-
-
-# ── clocks ──
-
-
-async def test_a_missed_reception_is_said_once_and_changes_no_state(office: Office) -> None:
-    code = await office.submitted()
-    assert await office.db.fetchval("SELECT due_at > now() FROM timer WHERE kind = 'reception_deadline'")
-    await office.db.execute("UPDATE timer SET due_at = now() - interval '1 second'")
-
-    assert await timers.timers.fire_next(office.db)
-    assert not await timers.timers.fire_next(office.db)
-
-    assert await office.events(code) == [(1, "DossierSubmitted"), (2, "DeadlineMissed")]
-    assert (await office.bodies(code))["DeadlineMissed"]["deadline"] == "reception"
-    assert (await office.act(code, "acceptance"))["version"] == 3
-
-
-async def test_acceptance_stops_the_reception_clock_and_starts_the_appointment(office: Office) -> None:
-    code = await office.submitted()
-    await office.act(code, "acceptance")
-
-    kinds = [row["kind"] for row in await office.db.fetch("SELECT kind FROM timer")]
-    assert kinds == ["processing_deadline"]
-
-
-async def test_a_deadline_that_comes_too_late_to_matter_says_nothing(office: Office) -> None:
-    code = await office.submitted()
-    await office.act(code, "acceptance")
-    late = Timer("reception_deadline", code, now() - timedelta(hours=1), {}, 1, None)
-
-    async with office.db.transaction() as tx:
-        await timers.timers.deadlines["reception_deadline"](tx, late)
-
-    assert await office.events(code) == [(1, "DossierSubmitted"), (2, "DossierAccepted")]
-    async with office.db.transaction() as tx:
-        assert (await store.lock(tx, code)).version == 2
 
 
 # ── what the house remembers ──

@@ -14,6 +14,7 @@ from kit.settings import load
 from services.dossier import tenant
 from services.dossier.catalogue import store
 from services.dossier.catalogue.domain import Procedure
+from services.dossier.clocks import store as clocks
 from services.dossier.settings import Settings
 from services.dossier.tenant import PROCEDURE
 
@@ -58,10 +59,15 @@ async def get_procedure(code: Annotated[str, Path(pattern="^[A-Za-z0-9.]{1,40}$"
 
 
 async def publish_folder(db: Database) -> None:
-    """Bring the tenant's procedures into the catalogue; ProcedureInvalid stops the start and says what is wrong."""
-    procedures = tenant.procedures(load(Settings).tenant)
+    """Bring the tenant's procedures into the catalogue, and keep its policy profiles.
+
+    ProcedureInvalid stops the start and says what is wrong.
+    """
+    folder = load(Settings).tenant
+    procedures = tenant.procedures(folder)
     async with db.transaction() as tx:
         new = await store.publish(tx, procedures)
+        await clocks.publish(tx, tenant.load(folder).profiles)
     log.info("catalogue.published", count=new)
 
 

@@ -24,12 +24,12 @@ from services.dossier.attachments.api import UploadView, view
 from services.dossier.attachments.domain import ComponentFile, Upload
 from services.dossier.catalogue import store as catalogue
 from services.dossier.catalogue.domain import Case, Procedure
+from services.dossier.clocks.acts import start_reception
 from services.dossier.filing import answers, domain, store
 from services.dossier.filing.domain import Applicant, Draft, DraftIncomplete
 from services.dossier.processing import store as dossiers
 from services.dossier.processing.domain import Dossier
 from services.dossier.tenant import Tenant, TenantDep
-from services.dossier.timers import start_reception
 
 router = Router(prefix="/api/v1/drafts", tags=["filing"])
 

@@ -56,6 +56,8 @@ class QueueItem(BaseModel):
     label: str
     submitted_at: datetime | None
     due_at: datetime | None
+    sla_state: str
+    """`on_time`, `due_soon` or `overdue`."""
     payment_state: str
     version: int
 
@@ -93,14 +95,6 @@ class HistoryLine(BaseModel):
     reason: str | None
 
 
-class Clock(BaseModel):
-    kind: str
-    started_at: datetime
-    due_at: datetime
-    stopped_at: datetime | None
-    policy_version: str
-
-
 class DossierView(BaseModel):
     """A dossier as its owner and the officers of its units see it."""
 
@@ -125,7 +119,10 @@ class DossierView(BaseModel):
     outcome: str | None
     returned_at: datetime | None
     files: list[FileView]
-    clocks: list[Clock]
+    sla_state: str
+    """`on_time`, `due_soon` or `overdue`; the clocks and how they were computed are at `…/deadlines`."""
+    next_due_at: datetime | None
+    """What has to be kept next: the desk's time to look, the appointment, or the applicant's time to complete."""
     history: list[HistoryLine]
 
 
@@ -202,7 +199,8 @@ async def _view(db: Database, dossier: Dossier) -> DossierView:
         files=[
             FileView.model_validate(file, from_attributes=True) for file in await attachments.files_of(db, dossier.code)
         ],
-        clocks=[Clock(**row) for row in await store.clocks_of(db, dossier.code)],
+        sla_state=dossier.sla_state,
+        next_due_at=dossier.next_due_at,
         history=[_line(row) for row in await store.history_of(db, dossier.code)],
     )
 

@@ -12,8 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from contracts.dossier import (
-    Deadline,
-    DeadlineMissed,
     DeliveryMethod,
     OwnerType,
     ServiceLevel,
@@ -21,8 +19,6 @@ from contracts.dossier import (
 )
 from contracts.money import FeeLine, FeeTiming
 from contracts.refusal import Refusal
-from services.dossier.catalogue.domain import TimeLimit, TimeUnit
-from services.dossier.clocks.calendar import Cutoff, WorkingCalendar
 
 
 class State(StrEnum):
@@ -337,6 +333,10 @@ class Dossier:
     result_at: datetime | None = None
     outcome: str | None = None
     returned_at: datetime | None = None
+    sla_state: str = "on_time"
+    """How it stands against its deadlines; kept by the clocks."""
+    next_due_at: datetime | None = None
+    """The deadline that whoever's turn it is has to keep; kept by the clocks."""
     unsaved: tuple[Line, ...] = field(default=())
 
 
@@ -382,37 +382,3 @@ def person(by: Actor) -> UUID:
     if by.ref is None:
         raise NotYourRole
     return by.ref
-
-
-# ── clocks, which change no state ───────────────────────────────────────────────────────────────────────────────────
-
-
-def appointment(limit: TimeLimit, start: datetime, calendar: WorkingCalendar) -> datetime:
-    """When the result is due for a dossier that was complete at `start`."""
-    cutoff = limit.cutoff or Cutoff.NONE
-    match limit.unit:
-        case TimeUnit.SAME_DAY:
-            return calendar.after_working_days(start, 0, cutoff)
-        case TimeUnit.WORKING_DAY:
-            return calendar.after_working_days(start, limit.value, cutoff)
-        case TimeUnit.CALENDAR_DAY:
-            return calendar.after_calendar_days(start, limit.value, cutoff)
-        case TimeUnit.WORKING_HOUR:
-            return calendar.after_working_hours(start, limit.value)
-
-
-def reception_due(submitted_at: datetime, calendar: WorkingCalendar, hours: float) -> datetime:
-    """Until when the desk has to look at a dossier that came in online."""
-    return calendar.after_working_hours(submitted_at, hours)
-
-
-def miss(
-    dossier: Dossier, deadline: Deadline, due_at: datetime, now: datetime
-) -> tuple[Dossier, *tuple[DeadlineMissed, ...]]:
-    """A deadline passed. Nothing is said when the work was done meanwhile; the state never changes by it."""
-    waiting = INTAKE if deadline == Deadline.RECEPTION else PROCESSING | {State.RESULT_SIGNED}
-    if dossier.state not in waiting:
-        return (dossier,)
-    late = replace(dossier, version=dossier.version + 1)
-    said = DeadlineMissed(**envelope(late, now), deadline=deadline, due_at=due_at, unit=dossier.current_unit)
-    return late, said

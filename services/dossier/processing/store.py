@@ -1,14 +1,12 @@
 """Dossiers in the database: the row, its history and its clocks."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from contracts.dossier import (
     DOSSIERS,
-    Deadline,
     DeliveryMethod,
     DossierEvent,
     OwnerType,
@@ -19,6 +17,7 @@ from contracts.money import FeeLine, FeeTiming
 from kit import outbox, timers
 from kit.db import Connection, Database
 from kit.problems import NotFound
+from services.dossier.clocks import store as clocks
 from services.dossier.processing.domain import Dossier, Facts, PaymentState, State
 
 CREATE = """
@@ -63,6 +62,8 @@ async def save(tx: Connection, dossier: Dossier, *events: DossierEvent) -> None:
     await _record(tx, dossier, events)
     if dossier.facts.parent_code and events:
         await timers.schedule(tx, "interlinked_progress", dossier.facts.parent_code, events[-1].occurred_at)
+    if dossier.unsaved and any(line.from_state is not line.to_state for line in dossier.unsaved):
+        await clocks.follow(tx, dossier, dossier.unsaved[-1].at)
 
 
 def _changing(dossier: Dossier) -> tuple[Any, ...]:
@@ -127,6 +128,8 @@ def _dossier(row: asyncpg.Record | None) -> Dossier:
         result_at=row["result_at"],
         outcome=row["outcome"],
         returned_at=row["returned_at"],
+        sla_state=row["sla_state"],
+        next_due_at=row["next_due_at"],
     )
 
 
@@ -152,39 +155,6 @@ def _facts(row: asyncpg.Record) -> Facts:
     )
 
 
-# ── clocks ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-START = """
-INSERT INTO clock (dossier_code, kind, started_at, due_at, policy_version) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (dossier_code, kind) DO UPDATE
-SET started_at = excluded.started_at, due_at = excluded.due_at, policy_version = excluded.policy_version,
-    stopped_at = NULL
-"""
-
-
-async def start_clock(
-    tx: Connection, code: str, kind: Deadline, started_at: datetime, due_at: datetime, policy_version: str
-) -> None:
-    """The deadline is written down, and the timer that will notice its passing is set."""
-    await tx.execute(START, code, kind, started_at, due_at, policy_version)
-    await timers.schedule(tx, f"{kind}_deadline", code, due_at)
-
-
-STOP = "UPDATE clock SET stopped_at = $3 WHERE dossier_code = $1 AND kind = $2 AND stopped_at IS NULL"
-
-
-async def stop_clock(tx: Connection, code: str, kind: Deadline, at: datetime) -> None:
-    await tx.execute(STOP, code, kind, at)
-    await timers.cancel(tx, f"{kind}_deadline", code)
-
-
-CLOCKS = "SELECT kind, started_at, due_at, stopped_at, policy_version FROM clock WHERE dossier_code = $1 ORDER BY kind"
-
-
-async def clocks_of(db: Database, code: str) -> list[dict[str, Any]]:
-    return [dict(row) for row in await db.fetch(CLOCKS, code)]
-
-
 HISTORY = """
 SELECT act, label, at, actor_ref, unit, from_state, to_state, reason FROM history WHERE dossier_code = $1 ORDER BY id
 """
@@ -197,15 +167,14 @@ async def history_of(db: Database, code: str) -> list[dict[str, Any]]:
 # ── queues ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 QUEUE = """
-SELECT d.code, d.procedure_name, d.state, d.submitted_at, c.due_at, d.version, d.payment_state
+SELECT d.code, d.procedure_name, d.state, d.submitted_at, d.next_due_at AS due_at, d.sla_state, d.version,
+    d.payment_state
 FROM dossier d
-LEFT JOIN clock c ON c.dossier_code = d.code AND c.stopped_at IS NULL
 LEFT JOIN result r ON r.dossier_code = d.code
 WHERE d.current_unit = $1 AND d.state = ANY($2::text[]) AND ($3::text[] IS NULL OR r.state = ANY($3::text[]))
-  AND ($4::text IS NULL OR (coalesce(c.due_at, 'infinity'), d.code) > (
-      SELECT coalesce(min(a.due_at), 'infinity'), $4::text FROM clock a
-      WHERE a.dossier_code = $4 AND a.stopped_at IS NULL))
-ORDER BY coalesce(c.due_at, 'infinity'), d.code LIMIT $5
+  AND ($4::text IS NULL OR (coalesce(d.next_due_at, 'infinity'), d.code) > (
+      SELECT coalesce(a.next_due_at, 'infinity'), a.code FROM dossier a WHERE a.code = $4))
+ORDER BY d.next_due_at, d.code LIMIT $5
 """
 
 

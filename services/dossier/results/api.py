@@ -12,7 +12,7 @@ import structlog
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.dossier import Deadline, SignatureStatus
+from contracts.dossier import SignatureStatus
 from contracts.refusal import Refusal
 from kit.auth import Caller, OfficerToken, officer
 from kit.clock import now
@@ -205,7 +205,6 @@ async def _issue(tx: Connection, code: str, was: Result, sha256: str, who: Offic
     await store.save(tx, published)
     await dossiers.save(tx, issued, *events)
     await documents.keep_result(tx, issued, published, kind)
-    await dossiers.stop_clock(tx, code, Deadline.PROCESSING, moment)
     return issued
 
 

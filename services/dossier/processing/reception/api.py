@@ -2,11 +2,11 @@
 
 from fastapi import Response
 
-from contracts.dossier import Deadline
 from kit.clock import now
 from kit.http import IfMatch, Router, Tx
 from services.dossier.attachments import store as attachments
 from services.dossier.catalogue import store as catalogue
+from services.dossier.clocks.acts import start_processing
 from services.dossier.forms import store as forms
 from services.dossier.forms.domain import Form
 from services.dossier.processing import store, words
@@ -27,11 +27,10 @@ async def accept_dossier(
     procedure, _ = await catalogue.version(tx, dossier.facts.procedure_id)
     moment = now()
     case = procedure.case(dossier.facts.case)
-    accepted, event = domain.accept(dossier, actor(who), moment, case, tenant.calendar)
+    rules = tenant.rules(moment)
+    accepted, event = domain.accept(dossier, actor(who), moment, case, rules)
     await store.save(tx, accepted, event)
     receipt = words.receipt(accepted, procedure, await attachments.files_of(tx, code), tenant, who.name)
     await forms.order(tx, code, Form.RECEIPT, "", receipt)
-    await store.stop_clock(tx, code, Deadline.RECEPTION, moment)
-    if accepted.due_at:
-        await store.start_clock(tx, code, Deadline.PROCESSING, moment, accepted.due_at, tenant.calendar.version)
+    await start_processing(tx, accepted, case, rules, moment)
     return moved(accepted, response)

@@ -6,14 +6,13 @@ from datetime import datetime
 from contracts.dossier import Component, DossierAccepted, DossierSubmitted
 from contracts.money import FeeLine, FeeTiming
 from services.dossier.catalogue.domain import Case, fee_lines
-from services.dossier.clocks.calendar import WorkingCalendar
+from services.dossier.clocks.domain import Rules, promised
 from services.dossier.processing.domain import (
     SYSTEM,
     Act,
     Actor,
     Dossier,
     PaymentState,
-    appointment,
     envelope,
     filing_fields,
     move,
@@ -31,23 +30,21 @@ def prepaid(dossier: Dossier, components: tuple[Component, ...], now: datetime) 
     return moved, said
 
 
-def accept(
-    dossier: Dossier, by: Actor, now: datetime, case: Case, calendar: WorkingCalendar
-) -> tuple[Dossier, DossierAccepted]:
+def accept(dossier: Dossier, by: Actor, now: datetime, case: Case, rules: Rules) -> tuple[Dossier, DossierAccepted]:
     """The desk found the dossier complete: the processing clock starts, and what is owed now is said (D5)."""
     moved = move(dossier, Act.ACCEPT, by, now)
-    due_at = None if case.no_appointment else appointment(case.time, now, calendar)
+    due_at = promised(case, now, rules)
     lines, timing = _owed_now(dossier, case)
     moved = replace(
         moved, accepted_at=now, due_at=due_at, original_due_at=due_at, acceptor_ref=by.ref,
-        policy_version=calendar.version, fee_lines=lines or moved.fee_lines, fee_timing=timing,
+        policy_version=rules.policy.version, fee_lines=lines or moved.fee_lines, fee_timing=timing,
         payment_state=PaymentState.REQUESTED if lines else moved.payment_state,
         current_unit=dossier.facts.competent_unit,
     )  # fmt: skip
     said = DossierAccepted(
         **envelope(moved, now), accepted_at=now, appointment_at=due_at, unit=by.unit or dossier.current_unit,
         officer_ref=person(by), fee_lines=lines, fee_timing=timing if lines else FeeTiming.NONE,
-        mau01_ref=f"{dossier.code}/mau-01", policy_version=calendar.version,
+        mau01_ref=f"{dossier.code}/mau-01", policy_version=rules.policy.version,
     )  # fmt: skip
     return moved, said
 

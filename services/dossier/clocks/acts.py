@@ -1,0 +1,41 @@
+"""Which clocks start and stop as a dossier moves. Everything here happens in the transaction of the act."""
+
+from datetime import datetime
+
+from kit import ids
+from kit.db import Connection
+from services.dossier.catalogue.domain import Case
+from services.dossier.clocks import domain, store
+from services.dossier.clocks.domain import Clock, Kind, Rules
+from services.dossier.processing.domain import Dossier
+from services.dossier.tenant import Tenant
+
+
+async def rules_of(tx: Connection, dossier: Dossier, tenant: Tenant, now: datetime) -> Rules:
+    """By what the dossier's deadlines are computed: the profile that it was accepted under, or today's before that."""
+    kept = await store.profile(tx, dossier.policy_version) if dossier.policy_version else None
+    return Rules(kept, tenant.calendar) if kept else tenant.rules(dossier.accepted_at or now)
+
+
+async def start_reception(tx: Connection, dossier: Dossier, tenant: Tenant, at: datetime | None = None) -> None:
+    """The dossier is at the desk since `at`: since its submission, where nothing else is said."""
+    since = at or dossier.submitted_at
+    if since is None:
+        raise ValueError("the reception clock starts with the submission")
+    start = domain.start_of(dossier, since, tenant.rules(since))
+    await store.start(tx, *domain.reception(start, dossier.facts.channel, ids.new))
+
+
+async def start_processing(tx: Connection, dossier: Dossier, case: Case, rules: Rules, at: datetime) -> None:
+    """The dossier is accepted: the appointment with its alarms, and the window for a specialist's request."""
+    start = domain.start_of(dossier, at, rules)
+    promise = domain.appointment(case, start, ids.new)
+    await store.start(tx, domain.window(start, ids.new), *([promise] if promise else ()))
+    if promise:
+        await start_alarms(tx, promise, rules)
+
+
+async def start_alarms(tx: Connection, promise: Clock, rules: Rules, *, apologised: bool = False) -> None:
+    """The alarms before this appointment, in place of those before the former one."""
+    await store.stop(tx, promise.dossier_code, [Kind.DUE_SOON, Kind.APOLOGY_ALARM], promise.started_at)
+    await store.start(tx, *domain.alarms(promise, rules, ids.new, apologised=apologised))
