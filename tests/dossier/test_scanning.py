@@ -113,10 +113,10 @@ def saying(answer: bytes) -> Serve:
     "answer",
     [
         b"",
-        b"stream: O",
+        b"stream: OK",
         b"stream: OKAY\0",
         b"stream:  FOUND\0",
-        b"INSTREAM size limit exceeded. ERROR\0",
+        b"INSTREAM size limit. ERROR\0",
         b"\xff" * 5000,
     ],
     ids=["nothing", "cut", "another word", "a nameless find", "an error", "rubbish"],

@@ -6,7 +6,7 @@ SHA-256 ties the three together: a file that changed is another upload, never an
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from contracts.dossier import ComponentSource, SignatureStatus
 from contracts.refusal import Refusal
 from services.dossier.catalogue.domain import Case, Component, Mode
 from services.dossier.faults import Fault
+
+QUARANTINED = timedelta(days=1)
+"""How long what was sent waits for its examination; the leave to send it ends long before."""
 
 
 class Verdict(StrEnum):
@@ -87,6 +90,11 @@ class SignatureReport:
     why: str | None = None
 
 
+def quarantined(upload_id: UUID | str) -> str:
+    """Where what is sent for that upload lies until it was examined."""
+    return f"quarantine/{upload_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A file that somebody said they would send: what they declared, and what we found."""
@@ -116,7 +124,7 @@ class Upload:
 
     @property
     def quarantine_key(self) -> str:
-        return f"quarantine/{self.id}"
+        return quarantined(self.id)
 
     @property
     def clean_key(self) -> str:

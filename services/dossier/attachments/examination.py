@@ -15,10 +15,11 @@ from prometheus_client import Counter
 
 from kit.clock import now
 from kit.db import Database
-from kit.files import Files
+from kit.files import Files, connect
 from kit.settings import load
+from kit.timers import Timer
 from services.dossier.attachments import sandbox, store
-from services.dossier.attachments.domain import SignatureReport, Upload, Verdict
+from services.dossier.attachments.domain import SignatureReport, Upload, Verdict, quarantined
 from services.dossier.attachments.inspection import Unfit
 from services.dossier.attachments.providers.clamav import ClamAV
 from services.dossier.attachments.signatures import TrustFiles
@@ -82,6 +83,11 @@ async def verify(data: bytes, content_type: str, moment: datetime) -> SignatureR
     """What checking the signatures of a kept file gives now; lists of roots and revocations may be newer than its
     first check."""
     return (await sandbox.shared().parse(data, content_type, _trust(), moment)).signatures
+
+
+async def forget(_: Database, job: Timer) -> None:
+    """A day after somebody got leave to send a file, what lies in quarantine is nobody's any more."""
+    await connect(load(Settings)).delete(quarantined(job.key))
 
 
 def _trust() -> TrustFiles:

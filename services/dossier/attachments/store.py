@@ -9,11 +9,15 @@ import asyncpg
 from pydantic import TypeAdapter
 
 from contracts.dossier import ComponentSource
+from kit import timers
 from kit.db import Connection, Database
 from kit.problems import NotFound
-from services.dossier.attachments.domain import ComponentFile, SignatureReport, Upload, Verdict
+from services.dossier.attachments.domain import QUARANTINED, ComponentFile, SignatureReport, Upload, Verdict
 
 REPORT = TypeAdapter(SignatureReport)
+
+FORGET = "forget_quarantined"
+"""The job that removes what was sent to quarantine, its id the key."""
 
 ADD = """
 INSERT INTO upload (id, draft_id, dossier_code, component_code, file_name, content_type, size, sha256, created_at,
@@ -23,10 +27,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 
 async def add(tx: Connection, upload: Upload) -> None:
+    """An upload that is about to be sent; what comes to quarantine is removed after `QUARANTINED`."""
     await tx.execute(
         ADD, upload.id, upload.draft_id, upload.dossier_code, upload.component_code, upload.file_name,
         upload.content_type, upload.size, upload.sha256, upload.created_at, upload.uploaded_by,
     )  # fmt: skip
+    await timers.schedule(tx, FORGET, str(upload.id), upload.created_at + QUARANTINED)
 
 
 DROP = """
