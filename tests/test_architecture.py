@@ -42,6 +42,7 @@ MEANINGS = {
     "store.py": "every SQL statement",
     "settings.py": "configuration of its own",
     "clients.py": "who it calls",
+    "commands.py": "commands of its own",
     "words.py": "what it says to people",
     "README.md": "owns · says · hears · states",
     "pyproject.toml": "its dependencies",

@@ -16,6 +16,7 @@ from kit.files import FilesDep
 from kit.http import Db, Router, etag
 from kit.problems import NotFound, VersionConflict
 from services.dossier.attachments import store as attachments
+from services.dossier.history import store as history
 from services.dossier.processing import domain, store
 from services.dossier.processing.domain import Actor, Dossier, State
 from services.dossier.results.domain import ResultState
@@ -201,7 +202,7 @@ async def _view(db: Database, dossier: Dossier) -> DossierView:
         ],
         sla_state=dossier.sla_state,
         next_due_at=dossier.next_due_at,
-        history=[_line(row) for row in await store.history_of(db, dossier.code)],
+        history=[_line(row) for row in await history.of_dossier(db, dossier.code)],
     )
 
 
