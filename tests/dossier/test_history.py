@@ -227,7 +227,7 @@ async def _linked(place: Place) -> list[dict[str, Any]]:
         await connection.close()
 
 
-NEW = "dossier/0007"
+NEW = "dossier/0008"
 OLD_LINE = "INSERT INTO history (dossier_code, act, label, at, to_state, reason) VALUES ($1, 'a', 'D1', now(), 'x', $2)"
 
 

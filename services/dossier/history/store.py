@@ -1,4 +1,4 @@
-"""The history in the database. The database links each line to the one before it (migration 0007)."""
+"""The history in the database. The database links each line to the one before it (migration 0008)."""
 
 from collections.abc import Sequence
 from typing import Any
