@@ -111,11 +111,12 @@ class StepOutcome(Vocabulary):
 
 class ConsultationOutcome(Vocabulary):
     """What the consulted unit said: `agreed`, `disagreed`, or `answered` (information, neither yes nor
-    no)."""
+    no). `unanswered`: its time passed, and the work went on without it."""
 
     AGREED = "agreed"
     DISAGREED = "disagreed"
     ANSWERED = "answered"
+    UNANSWERED = "unanswered"
 
 
 class Punctuality(Vocabulary):
@@ -536,14 +537,42 @@ class ConsultationRequested(AboutDossier):
 
 
 class ConsultationAnswered(AboutDossier):
-    """The consulted unit answered."""
+    """The consulted unit answered, or its time passed and the work goes on without it (`unanswered`)."""
 
     consultation_id: UUID
     """The question that is answered."""
     consulted_unit: str
-    """Agency id of the unit that answered."""
+    """Agency id of the unit that was asked."""
     outcome: ConsultationOutcome
     """What it said."""
+
+
+class FinancialObligationRequested(AboutDossier):
+    """The applicant has to meet a financial obligation that the work brought to light, such as a tax, before it
+    goes on (nghĩa vụ tài chính, national status 6). It is paid to whoever the notice names; it is no fee of the
+    dossier."""
+
+    unit: str
+    """Agency id of the unit that asks."""
+    officer_ref: UUID
+    """Opaque reference of the specialist."""
+    purpose: str
+    """What is to be paid, in Vietnamese. The publisher keeps personal data out of it."""
+    legal_basis: str
+    """The legal text or the notice that it rests on, in Vietnamese."""
+    amount: Dong | None = None
+    """How much, in whole đồng; null where the notice says it."""
+    clock_paused: bool = False
+    """Whether the appointment's clock stands until it is met; then `DeadlineExtended` says the new appointment."""
+
+
+class FinancialObligationMet(AboutDossier):
+    """The proof that the financial obligation was met has been seen: the work goes on."""
+
+    unit: str
+    """Agency id of the unit that saw it."""
+    officer_ref: UUID
+    """Opaque reference of the officer who saw it."""
 
 
 class ResultSigned(AboutDossier):
@@ -678,6 +707,8 @@ DossierEvent = (
     | StepReturned
     | ConsultationRequested
     | ConsultationAnswered
+    | FinancialObligationRequested
+    | FinancialObligationMet
     | ResultSigned
     | ResultIssued
     | ResultDelivered

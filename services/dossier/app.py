@@ -8,9 +8,15 @@ from services.dossier.clocks import api as clocks
 from services.dossier.documents import api as documents
 from services.dossier.filing import api as filing
 from services.dossier.forms import api as forms
-from services.dossier.history import api as history
 from services.dossier.processing import api as processing
+from services.dossier.processing.consultation import api as consultation
+from services.dossier.processing.endings import api as endings
+from services.dossier.processing.exceptions import api as exceptions
+from services.dossier.processing.obligation import api as obligation
+from services.dossier.processing.queues import api as queues
+from services.dossier.processing.reading import api as reading
 from services.dossier.processing.reception import api as reception
+from services.dossier.processing.work import api as work
 from services.dossier.results import api as results
 from services.dossier.settings import Settings
 
@@ -23,10 +29,16 @@ app = service(
         attachments.router,
         documents.router,
         processing.router,
+        queues.router,
+        reading.router,
         reception.router,
+        work.router,
+        consultation.router,
+        obligation.router,
+        endings.router,
+        exceptions.router,
         results.router,
         forms.router,
-        history.router,
     ],
     inbox=subscribers.inbox,
     timers=timers.timers,

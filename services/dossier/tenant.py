@@ -31,6 +31,10 @@ class Unit:
     address: str = ""
     phone: str = ""
     result_place: str | None = None
+    level: str = ""
+    """`province` or `commune`."""
+    parent: str | None = None
+    """Whom it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

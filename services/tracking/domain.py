@@ -28,6 +28,8 @@ from contracts.dossier import (
     DossierSubmitted,
     DossierWithdrawn,
     Filing,
+    FinancialObligationMet,
+    FinancialObligationRequested,
     GroupState,
     InterlinkedProgressed,
     InterlinkedSubmitted,
@@ -224,6 +226,11 @@ def _supplement_requested(event: SupplementRequested) -> Change:
     return {"state": state, "supplement_due_at": event.due_at}
 
 
+def _forwarded(event: DossierForwarded) -> Change:
+    """Given to an officer it is assigned; handed to another unit, it stays what it was."""
+    return {"unit": event.to_unit, **({"state": "assigned"} if event.assignee_ref else {})}
+
+
 def _step_completed(event: StepCompleted) -> Change:
     proposed = event.outcome in (StepOutcome.APPROVAL_PROPOSED, StepOutcome.REFUSAL_PROPOSED)
     return {"state": "pending_approval"} if proposed else {}
@@ -245,11 +252,13 @@ _DOSSIER: dict[type, Callable[[Any], Change]] = {
     DossierRejected: lambda _: {"state": "rejected"},
     SupplementRequested: _supplement_requested,
     SupplementSubmitted: lambda _: {"state": "supplement_submitted"},
-    DossierForwarded: lambda e: {"state": "assigned", "unit": e.to_unit},
+    DossierForwarded: _forwarded,
     StepCompleted: _step_completed,
     StepReturned: lambda _: {"state": "in_process"},
     ConsultationRequested: lambda _: {"state": "consulting"},
     ConsultationAnswered: lambda _: {"state": "in_process"},
+    FinancialObligationRequested: lambda _: {"state": "awaiting_financial_obligation"},
+    FinancialObligationMet: lambda _: {"state": "in_process"},
     ResultSigned: lambda _: {"state": "result_signed"},
     ResultIssued: _issued,
     ResultDelivered: lambda e: {"state": "returned", "returned_at": e.at},
@@ -318,7 +327,13 @@ TOLD: dict[type, tuple[str, str | None, frozenset[str]]] = {
         "asking_unit",
         frozenset({"consulted_unit", "due_at"}),
     ),
-    ConsultationAnswered: ("Cơ quan phối hợp đã trả lời", "consulted_unit", frozenset()),
+    ConsultationAnswered: ("Kết thúc lấy ý kiến cơ quan phối hợp", "consulted_unit", frozenset()),
+    FinancialObligationRequested: (
+        "Yêu cầu thực hiện nghĩa vụ tài chính",
+        "unit",
+        frozenset({"purpose", "legal_basis", "amount", "clock_paused"}),
+    ),
+    FinancialObligationMet: ("Đã thực hiện nghĩa vụ tài chính", "unit", frozenset()),
     ResultSigned: ("Ký số kết quả", None, frozenset({"number", "symbol"})),
     ResultIssued: ("Ban hành kết quả", None, frozenset({"result_ref", "valid_to", "outcome", "delivery"})),
     ResultDelivered: ("Trả kết quả", None, frozenset({"channel"})),

@@ -32,6 +32,7 @@ from services.dossier.processing.domain import (
 )
 from services.dossier.processing.reception import domain as reception
 from services.dossier.processing.work import domain as work
+from services.dossier.processing.workflow.domain import Flow
 from services.dossier.results import domain as results
 from services.dossier.results.domain import Result, ResultState
 
@@ -39,6 +40,7 @@ TENANT = tenant.load("deploy/tenants/an-binh")
 PROCEDURE = tenant.procedures("deploy/tenants/an-binh")[0]
 UNIT, OTHER = "H99.02.01", "H99.02.02"
 MORNING = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
+FLOW = Flow(PROCEDURE.cases[0].steps, TENANT.rules(MORNING))
 
 
 # ── the table ──
@@ -128,7 +130,7 @@ class Life(RuleBasedStateMachine):
     @rule(by=actors)
     def propose(self, by: Actor) -> None:
         try:
-            self.took(*work.propose(self.dossier, by, self.now))
+            self.took(*work.propose(self.dossier, by, self.now, FLOW))
         except Refusal:
             return
         assert "specialist" in by.roles
@@ -140,7 +142,7 @@ class Life(RuleBasedStateMachine):
         assert self.result
         try:
             signed = results.sign(self.result, by, "1" * 64, self.now)
-            self.took(*work.approve(self.dossier, by, self.now))
+            self.took(*work.approve(self.dossier, by, self.now, FLOW))
         except Refusal:
             return
         self.result = signed

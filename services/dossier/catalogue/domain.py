@@ -128,6 +128,8 @@ class Case:
     no_appointment: bool = False
     authorised_submission_allowed: bool = False
     online_disabled: bool = False
+    obligation_pauses_clock: bool = False
+    """Whether the appointment's clock stands while the applicant meets a financial obligation."""
 
     def component(self, code: str) -> Component | None:
         return next((component for component in self.components if component.code == code), None)

@@ -3,15 +3,16 @@
 from datetime import datetime
 
 from kit import ids
-from kit.db import Connection
+from kit.db import Connection, Database
 from services.dossier.catalogue.domain import Case
 from services.dossier.clocks import domain, store
 from services.dossier.clocks.domain import Clock, Kind, Rules
 from services.dossier.processing.domain import Dossier
+from services.dossier.processing.workflow.domain import Flow
 from services.dossier.tenant import Tenant
 
 
-async def rules_of(tx: Connection, dossier: Dossier, tenant: Tenant, now: datetime) -> Rules:
+async def rules_of(tx: Connection | Database, dossier: Dossier, tenant: Tenant, now: datetime) -> Rules:
     """By what the dossier's deadlines are computed: the profile that it was accepted under, or today's before that."""
     kept = await store.profile(tx, dossier.policy_version) if dossier.policy_version else None
     return Rules(kept, tenant.calendar) if kept else tenant.rules(dossier.accepted_at or now)
@@ -33,6 +34,17 @@ async def start_processing(tx: Connection, dossier: Dossier, case: Case, rules: 
     await store.start(tx, domain.window(start, ids.new), *([promise] if promise else ()))
     if promise:
         await start_alarms(tx, promise, rules)
+
+
+async def follow_step(tx: Connection, dossier: Dossier, flow: Flow, at: datetime) -> None:
+    """The clock of the workflow's step follows the step that an act began or ended."""
+    if not dossier.step_began:
+        return
+    await store.stop(tx, dossier.code, [Kind.STEP_DEADLINE], at)
+    step = flow.running(dossier)
+    if step and dossier.step_due_at:
+        start = domain.start_of(dossier, at, flow.rules)
+        await store.start(tx, domain.step(step, start, ids.new, dossier.step_due_at))
 
 
 async def start_alarms(tx: Connection, promise: Clock, rules: Rules, *, apologised: bool = False) -> None:

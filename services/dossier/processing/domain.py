@@ -59,6 +59,8 @@ PROCESSING = frozenset(
 PARENT = frozenset({S.INTERLINKED, S.PARTIALLY_DONE})
 ACTIVE = frozenset(State) - TERMINAL - PARENT - {S.DRAFT}
 SUPPLEMENT_REQUESTED = frozenset({S.SUPPLEMENT_REQUESTED_INTAKE, S.SUPPLEMENT_REQUESTED_PROCESSING})
+WORKED_ON = PROCESSING | {S.RESULT_SIGNED}
+"""A step of the workflow runs."""
 UNDECIDED = ACTIVE - {S.RESULT_SIGNED, S.RESULT_READY}
 
 LABELS: Mapping[State, str] = {
@@ -96,6 +98,10 @@ class Role(StrEnum):
     DIVISION_HEAD = "division_head"
     LEADER = "leader"
     CLERK = "clerk"
+    SUPERVISOR = "supervisor"
+    """In charge of the one-stop desk (phụ trách Một cửa): may let a named rule be passed over, which is recorded."""
+    INSPECTOR = "inspector"
+    """Control of procedures (kiểm soát TTHC): reads everything in the province, and says why."""
     SYSTEM = "system"
     """Timers, subscribers, and online delivery."""
 
@@ -121,7 +127,9 @@ class Act(StrEnum):
     FORWARD = "forward"
     CONSULT = "consult"
     ANSWER_CONSULTATION = "answer_consultation"
+    CONTINUE_UNANSWERED = "continue_unanswered"
     PROPOSE = "propose"
+    REVIEW = "review"
     RETURN_STEP = "return_step"
     APPROVE = "approve"
     SIGN = "sign"
@@ -138,6 +146,21 @@ class Act(StrEnum):
     ALL_MEMBERS_OVER = "all_members_over"
     ALL_MEMBERS_FAILED = "all_members_failed"
     ACKNOWLEDGE = "acknowledge"
+    REQUEST_OBLIGATION = "request_obligation"
+    CONFIRM_OBLIGATION = "confirm_obligation"
+
+
+class Scope(StrEnum):
+    """Of which unit an officer must be to act."""
+
+    HOLDER = "holder"
+    """The unit that has the dossier now."""
+    COUNTER = "counter"
+    """The holder, or the desk that took the dossier in: nobody else turns to the applicant."""
+    ANY_DESK = "any_desk"
+    """Any desk of the province (NĐ 118/2025/NĐ-CP: a result may be handed over at a third unit)."""
+    CONSULTED = "consulted"
+    """The unit that was asked for its opinion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +176,19 @@ class Transition:
     roles: frozenset[Role]
     event: str | None
     """What is said; None for what concerns nobody else."""
+    scope: Scope = Scope.HOLDER
 
 
 def _row(
     label: str, act: Act, sources: set[State | None] | frozenset[State], target: State | None,
-    roles: set[Role], event: str | None,
+    roles: set[Role], event: str | None, scope: Scope = Scope.HOLDER,
 ) -> Transition:  # fmt: skip
-    return Transition(label, act, frozenset(sources), target, frozenset(roles), event)
+    return Transition(label, act, frozenset(sources), target, frozenset(roles), event, scope)
+
+
+_WORKING = frozenset({S.ASSIGNED, S.IN_PROCESS})
+_INTAKE = frozenset({S.SUBMITTED, S.SUPPLEMENT_SUBMITTED})
+_C = Scope.COUNTER
 
 
 TRANSITIONS: tuple[Transition, ...] = (
@@ -169,30 +198,43 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row("D3'", Act.SUBMIT_UNPAID, {S.DRAFT}, S.AWAITING_PREPAYMENT, {R.OWNER}, "DossierAwaitingPayment"),
     _row("D3''", Act.PREPAY, {S.AWAITING_PREPAYMENT}, S.SUBMITTED, {R.SYSTEM}, "DossierSubmitted"),
     _row("D4", Act.REGISTER_PAPER, {None}, S.ACCEPTED, {R.DESK}, "DossierSubmitted"),
-    _row("D5", Act.ACCEPT, {S.SUBMITTED, S.SUPPLEMENT_SUBMITTED}, S.ACCEPTED, {R.DESK}, "DossierAccepted"),
-    _row("D6", Act.REQUEST_SUPPLEMENT, {S.SUBMITTED}, S.SUPPLEMENT_REQUESTED_INTAKE, {R.DESK}, "SupplementRequested"),
+    _row("D5", Act.ACCEPT, _INTAKE, S.ACCEPTED, {R.DESK}, "DossierAccepted", _C),
+    _row(
+        "D6", Act.REQUEST_SUPPLEMENT, {S.SUBMITTED}, S.SUPPLEMENT_REQUESTED_INTAKE, {R.DESK}, "SupplementRequested", _C
+    ),
     _row("D7", Act.SUPPLEMENT, SUPPLEMENT_REQUESTED, S.SUPPLEMENT_SUBMITTED, {R.OWNER}, "SupplementSubmitted"),
-    _row("D8", Act.ACCEPT_AGAIN, {S.SUPPLEMENT_SUBMITTED}, S.IN_PROCESS, {R.DESK}, "DossierAccepted"),
-    _row("D9", Act.REJECT, {S.SUBMITTED, S.SUPPLEMENT_SUBMITTED}, S.REJECTED, {R.DESK}, "DossierRejected"),
-    _row("D10", Act.ASSIGN, {S.ACCEPTED}, S.ASSIGNED, {R.DIVISION_HEAD, R.SPECIALIST, R.SYSTEM}, "DossierForwarded"),
-    _row("D11", Act.FORWARD, PROCESSING, None, {R.DESK, R.SPECIALIST, R.LEADER}, "DossierForwarded"),
+    _row("D8", Act.ACCEPT_AGAIN, {S.SUPPLEMENT_SUBMITTED}, S.IN_PROCESS, {R.DESK}, "DossierAccepted", _C),
+    _row("D9", Act.REJECT, _INTAKE, S.REJECTED, {R.DESK}, "DossierRejected", _C),
     _row(
-        "D12", Act.REQUEST_SUPPLEMENT, {S.ASSIGNED, S.IN_PROCESS}, S.SUPPLEMENT_REQUESTED_PROCESSING, {R.DESK},
-        "SupplementRequested",
+        "D10", Act.ASSIGN, _WORKING | {S.ACCEPTED}, S.ASSIGNED,
+        {R.DIVISION_HEAD, R.LEADER, R.SPECIALIST, R.SYSTEM}, "DossierForwarded",
     ),
-    _row("D13", Act.CONSULT, {S.ASSIGNED, S.IN_PROCESS}, S.CONSULTING, {R.SPECIALIST}, "ConsultationRequested"),
+    # Nothing is forwarded while the applicant pays: what they pay for is this unit's decision.
     _row(
-        "D13'", Act.ANSWER_CONSULTATION, {S.CONSULTING}, S.IN_PROCESS, {R.SPECIALIST, R.SYSTEM}, "ConsultationAnswered"
+        "D11", Act.FORWARD, PROCESSING - {S.AWAITING_FINANCIAL_OBLIGATION}, None,
+        {R.DESK, R.SPECIALIST, R.DIVISION_HEAD, R.LEADER}, "DossierForwarded",
     ),
-    _row("D14", Act.PROPOSE, {S.ASSIGNED, S.IN_PROCESS}, S.PENDING_APPROVAL, {R.SPECIALIST}, "StepCompleted"),
-    _row("D15", Act.RETURN_STEP, {S.PENDING_APPROVAL}, S.IN_PROCESS, {R.LEADER}, "StepReturned"),
+    _row(
+        "D12", Act.REQUEST_SUPPLEMENT, _WORKING, S.SUPPLEMENT_REQUESTED_PROCESSING, {R.DESK}, "SupplementRequested", _C
+    ),
+    _row("D13", Act.CONSULT, _WORKING, S.CONSULTING, {R.SPECIALIST}, "ConsultationRequested"),
+    _row(
+        "D13'", Act.ANSWER_CONSULTATION, {S.CONSULTING}, S.IN_PROCESS,
+        {R.SPECIALIST, R.DIVISION_HEAD, R.LEADER}, "ConsultationAnswered", Scope.CONSULTED,
+    ),
+    _row(
+        "D13''", Act.CONTINUE_UNANSWERED, {S.CONSULTING}, S.IN_PROCESS, {R.SPECIALIST}, "ConsultationAnswered",
+    ),
+    _row("D14", Act.PROPOSE, _WORKING, S.PENDING_APPROVAL, {R.SPECIALIST}, "StepCompleted"),
+    _row("D14'", Act.REVIEW, {S.PENDING_APPROVAL}, None, {R.DIVISION_HEAD}, "StepCompleted"),
+    _row("D15", Act.RETURN_STEP, {S.PENDING_APPROVAL}, S.IN_PROCESS, {R.LEADER, R.DIVISION_HEAD}, "StepReturned"),
     # The law splits D16 between two people: the leader signs the content first, the clerk then numbers and seals it.
     _row("D16a", Act.APPROVE, {S.PENDING_APPROVAL}, None, {R.LEADER}, "StepCompleted"),
     _row("D16b", Act.SIGN, {S.PENDING_APPROVAL}, S.RESULT_SIGNED, {R.CLERK}, "ResultSigned"),
     _row("D17", Act.ISSUE, {S.RESULT_SIGNED}, S.RESULT_READY, {R.CLERK, R.DESK}, "ResultIssued"),
     _row("D18", Act.REFUSE, {S.PENDING_APPROVAL}, S.REJECTED, {R.LEADER}, "DossierRejected"),
-    _row("D19", Act.DELIVER, {S.RESULT_READY}, S.RETURNED, {R.DESK, R.SYSTEM}, "ResultDelivered"),
-    _row("D20", Act.EXTEND, PROCESSING, None, {R.LEADER, R.DESK}, "DeadlineExtended"),
+    _row("D19", Act.DELIVER, {S.RESULT_READY}, S.RETURNED, {R.DESK, R.SYSTEM}, "ResultDelivered", Scope.ANY_DESK),
+    _row("D20", Act.EXTEND, PROCESSING, None, {R.LEADER, R.DESK}, "DeadlineExtended", _C),
     _row("D21", Act.WITHDRAW, UNDECIDED, S.WITHDRAWN, {R.OWNER}, "DossierWithdrawn"),
     _row("D22", Act.STOP, ACTIVE, S.STOPPED, {R.LEADER}, "DossierStopped"),
     _row("D23", Act.CLOSE, SUPPLEMENT_REQUESTED, S.CLOSED_INCOMPLETE, {R.SYSTEM}, "DossierClosed"),
@@ -206,6 +248,16 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(
         "L6", Act.ACKNOWLEDGE, ACTIVE, None,
         {R.DESK, R.SPECIALIST, R.DIVISION_HEAD, R.LEADER, R.CLERK, R.SYSTEM}, "DossierAcknowledged",
+    ),
+    # Ours: the specification has the state (nghĩa vụ tài chính: taxes and charges that the work itself brings to
+    # light) without the ways to it and back.
+    _row(
+        "D24", Act.REQUEST_OBLIGATION, _WORKING, S.AWAITING_FINANCIAL_OBLIGATION, {R.SPECIALIST},
+        "FinancialObligationRequested",
+    ),
+    _row(
+        "D25", Act.CONFIRM_OBLIGATION, {S.AWAITING_FINANCIAL_OBLIGATION}, S.IN_PROCESS, {R.DESK, R.SPECIALIST},
+        "FinancialObligationMet", _C,
     ),
 )  # fmt: skip
 
@@ -337,7 +389,22 @@ class Dossier:
     """How it stands against its deadlines; kept by the clocks."""
     next_due_at: datetime | None = None
     """The deadline that whoever's turn it is has to keep; kept by the clocks."""
+    step: str | None = None
+    """Code of the step of the case's workflow that runs; None before acceptance and once there is a result."""
+    step_role: str | None = None
+    """Who works in that step."""
+    step_due_at: datetime | None = None
+    refusal_proposed: bool = False
+    """What lies before the leader is a draft refusal."""
+    approved_at: datetime | None = None
+    """When the leader signed the content: from then on nobody takes anything back."""
+    consulted_unit: str | None = None
+    """Whose opinion is awaited."""
+    reader_units: tuple[str, ...] = ()
+    """Units that had it, or were asked, besides those of its facts: they read on."""
     unsaved: tuple[Line, ...] = field(default=())
+    step_began: bool = False
+    """A step began or ended since it was loaded: its clock follows."""
 
 
 def permitted(state: State | None, act: Act, by: Actor) -> Transition:
@@ -350,14 +417,41 @@ def permitted(state: State | None, act: Act, by: Actor) -> Transition:
     return row
 
 
+def allowed(dossier: Dossier, act: Act, by: Actor) -> Transition:
+    """`permitted`, and the officer is of a unit that may act: only the current one, where the row says no other."""
+    row = permitted(dossier.state, act, by)
+    if by.unit is not None and not _in_scope(dossier, row.scope, by):
+        raise NotYourUnit
+    return row
+
+
+def _in_scope(dossier: Dossier, scope: Scope, by: Actor) -> bool:
+    match scope:
+        case Scope.HOLDER:
+            return by.unit == dossier.current_unit
+        case Scope.COUNTER:
+            at_desk = Role.DESK in by.roles and by.unit == dossier.facts.receiving_unit
+            return at_desk or by.unit == dossier.current_unit
+        case Scope.ANY_DESK:
+            return Role.DESK in by.roles
+        case Scope.CONSULTED:
+            return by.unit == dossier.consulted_unit
+
+
 def move(dossier: Dossier, act: Act, by: Actor, now: datetime, reason: str | None = None) -> Dossier:
     """The dossier after the act, with one more version and one more line of history."""
-    row = permitted(dossier.state, act, by)
-    if by.unit is not None and by.unit != dossier.current_unit:
-        raise NotYourUnit
+    row = allowed(dossier, act, by)
     target = row.target or dossier.state
     line = Line(act, row.label, now, by.ref, by.unit or dossier.current_unit, dossier.state, target, reason)
-    return replace(dossier, state=target, version=dossier.version + 1, unsaved=(*dossier.unsaved, line))
+    moved = replace(dossier, state=target, version=dossier.version + 1, unsaved=(*dossier.unsaved, line))
+    return moved if target in WORKED_ON else without_step(moved)
+
+
+def without_step(dossier: Dossier) -> Dossier:
+    """No step of the workflow runs: before acceptance, while the applicant completes, and at the end."""
+    return replace(
+        dossier, step=None, step_role=None, step_due_at=None, step_began=dossier.step_began or dossier.step is not None
+    )
 
 
 def envelope(dossier: Dossier, now: datetime) -> dict[str, Any]:

@@ -17,20 +17,21 @@ from contracts.money import FeeLine, FeeTiming
 from kit import outbox, timers
 from kit.db import Connection, Database
 from kit.problems import NotFound
+from services.dossier.catalogue.domain import fold
 from services.dossier.clocks import store as clocks
-from services.dossier.history import store as history
 from services.dossier.processing.domain import Dossier, Facts, PaymentState, State
 
 CREATE = """
 INSERT INTO dossier (
     code, version, state, current_unit, payment_state, fee_timing, fee_lines, submitted_at, accepted_at, due_at,
     original_due_at, policy_version, acceptor_ref, assignee_ref, proposer_ref, result_at, outcome, returned_at,
+    step, step_role, step_due_at, refusal_proposed, approved_at, consulted_unit, reader_units,
     procedure_id, procedure_code, procedure_version, procedure_name, case_code, level, receiving_unit,
     competent_unit, owner_ref, owner_type, owner_name, submitter_ref, channel, delivery, sms_opt_in, answers,
-    parent_code)
+    parent_code, search_text)
 VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43)
 """
 
 
@@ -41,7 +42,7 @@ async def create(tx: Connection, dossier: Dossier, *events: DossierEvent) -> Non
         CREATE, *_changing(dossier), facts.procedure_id, facts.procedure_code, facts.procedure_version,
         facts.procedure_name, facts.case, facts.level, facts.receiving_unit, facts.competent_unit, facts.owner_ref,
         facts.owner_type, facts.owner_name, facts.submitter_ref, facts.channel, facts.delivery, facts.sms_opt_in,
-        facts.answers, facts.parent_code,
+        facts.answers, facts.parent_code, fold(f"{dossier.code} {facts.owner_name} {facts.procedure_name}"),
     )  # fmt: skip
     await _record(tx, dossier, events)
 
@@ -49,7 +50,9 @@ async def create(tx: Connection, dossier: Dossier, *events: DossierEvent) -> Non
 SAVE = """
 UPDATE dossier SET version = $2, state = $3, current_unit = $4, payment_state = $5, fee_timing = $6, fee_lines = $7,
     submitted_at = $8, accepted_at = $9, due_at = $10, original_due_at = $11, policy_version = $12,
-    acceptor_ref = $13, assignee_ref = $14, proposer_ref = $15, result_at = $16, outcome = $17, returned_at = $18
+    acceptor_ref = $13, assignee_ref = $14, proposer_ref = $15, result_at = $16, outcome = $17, returned_at = $18,
+    step = $19, step_role = $20, step_due_at = $21, refusal_proposed = $22, approved_at = $23, consulted_unit = $24,
+    reader_units = $25
 WHERE code = $1
 """
 
@@ -73,11 +76,24 @@ def _changing(dossier: Dossier) -> tuple[Any, ...]:
         dossier.fee_timing, [line.model_dump(mode="json") for line in dossier.fee_lines], dossier.submitted_at,
         dossier.accepted_at, dossier.due_at, dossier.original_due_at, dossier.policy_version, dossier.acceptor_ref,
         dossier.assignee_ref, dossier.proposer_ref, dossier.result_at, dossier.outcome, dossier.returned_at,
+        dossier.step, dossier.step_role, dossier.step_due_at, dossier.refusal_proposed, dossier.approved_at,
+        dossier.consulted_unit, list(dossier.reader_units),
     )  # fmt: skip
 
 
+REMEMBER = """
+INSERT INTO history (dossier_code, act, label, at, actor_ref, unit, from_state, to_state, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+
+
 async def _record(tx: Connection, dossier: Dossier, events: Sequence[DossierEvent]) -> None:
-    await history.append(tx, dossier.code, dossier.unsaved)
+    lines = [
+        (dossier.code, line.act, line.label, line.at, line.actor_ref, line.unit, line.from_state, line.to_state,
+         line.reason)
+        for line in dossier.unsaved
+    ]  # fmt: skip
+    await tx.executemany(REMEMBER, lines)
     await outbox.record(tx, DOSSIERS, *events)
 
 
@@ -120,6 +136,13 @@ def _dossier(row: asyncpg.Record | None) -> Dossier:
         returned_at=row["returned_at"],
         sla_state=row["sla_state"],
         next_due_at=row["next_due_at"],
+        step=row["step"],
+        step_role=row["step_role"],
+        step_due_at=row["step_due_at"],
+        refusal_proposed=row["refusal_proposed"],
+        approved_at=row["approved_at"],
+        consulted_unit=row["consulted_unit"],
+        reader_units=tuple(row["reader_units"]),
     )
 
 
@@ -145,22 +168,10 @@ def _facts(row: asyncpg.Record) -> Facts:
     )
 
 
-# ── queues ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-QUEUE = """
-SELECT d.code, d.procedure_name, d.state, d.submitted_at, d.next_due_at AS due_at, d.sla_state, d.version,
-    d.payment_state
-FROM dossier d
-LEFT JOIN result r ON r.dossier_code = d.code
-WHERE d.current_unit = $1 AND d.state = ANY($2::text[]) AND ($3::text[] IS NULL OR r.state = ANY($3::text[]))
-  AND ($4::text IS NULL OR (coalesce(d.next_due_at, 'infinity'), d.code) > (
-      SELECT coalesce(a.next_due_at, 'infinity'), a.code FROM dossier a WHERE a.code = $4))
-ORDER BY d.next_due_at, d.code LIMIT $5
+HISTORY = """
+SELECT act, label, at, actor_ref, unit, from_state, to_state, reason FROM history WHERE dossier_code = $1 ORDER BY id
 """
 
 
-async def queue(
-    db: Database, unit: str, states: Sequence[State], result_states: Sequence[str] | None, after: str | None, limit: int
-) -> list[asyncpg.Record]:
-    """What waits for somebody of the unit, the most urgent first; `after` is the last code of the page before."""
-    return await db.fetch(QUEUE, unit, list(states), result_states and list(result_states), after, limit)
+async def history_of(db: Database, code: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in await db.fetch(HISTORY, code)]

@@ -1,10 +1,10 @@
 """What the slip of receipt and appointment (Mẫu 01) says of one acceptance."""
 
-from contracts.dossier import ComponentSource, DeliveryMethod
+from contracts.dossier import ComponentSource, DeliveryMethod, DossierRejected, DossierStopped, DossierWithdrawn, Stage
 from services.dossier.attachments.domain import ComponentFile
 from services.dossier.catalogue.domain import Procedure, TimeLimit, TimeUnit
-from services.dossier.forms.domain import Charge, Paper, ReceiptFacts
-from services.dossier.processing.domain import Dossier
+from services.dossier.forms.domain import Charge, Paper, ReceiptFacts, RefusalFacts, StopFacts
+from services.dossier.processing.domain import Dossier, PaymentState
 from services.dossier.tenant import Tenant, Unit
 
 DELIVERY = {
@@ -53,3 +53,44 @@ def time_limit(limit: TimeLimit) -> str:
         late = f"; nhận sau {limit.cutoff} thì trả trong ngày làm việc tiếp theo" if limit.cutoff else ""
         return "Trong ngày làm việc" + late
     return UNITS[limit.unit].format(n=limit.value)
+
+
+def refusal(said: DossierRejected, officer: str) -> RefusalFacts:
+    """The facts of Mẫu 03."""
+    return RefusalFacts(
+        unit=said.unit, at=said.occurred_at, officer=officer, accepted=said.stage == Stage.PROCESSING,
+        reason=said.reason, legal_basis=said.legal_basis, competent_unit=said.competent_unit,
+    )  # fmt: skip
+
+
+WITHDRAWAL_LAW = "Điều 21 Nghị định số 118/2025/NĐ-CP"
+
+
+def withdrawal(dossier: Dossier, said: DossierWithdrawn) -> StopFacts:
+    """The facts of Mẫu 05 for a dossier that its owner took back."""
+    why = f": {said.reason.lower()}" if said.reason else ""
+    return StopFacts(
+        unit=dossier.facts.receiving_unit, at=said.occurred_at, reason=f"Người nộp hồ sơ đề nghị rút hồ sơ{why}",
+        legal_basis=WITHDRAWAL_LAW, returned=(), fee=fee_treatment(dossier),
+    )  # fmt: skip
+
+
+def stop(dossier: Dossier, said: DossierStopped, officer: str) -> StopFacts:
+    """The facts of Mẫu 05 for a dossier that the leader stopped."""
+    return StopFacts(
+        unit=dossier.current_unit, at=said.occurred_at, officer=officer, reason=said.reason,
+        legal_basis=said.legal_basis, returned=(), fee=fee_treatment(dossier),
+    )  # fmt: skip
+
+
+FEES = {
+    PaymentState.NONE: "Hồ sơ không phát sinh phí, lệ phí",
+    PaymentState.REQUESTED: "Phí, lệ phí chưa nộp thì không phải nộp nữa",
+    PaymentState.PAID: "Phí, lệ phí đã nộp được xử lý theo quy định của thủ tục",
+    PaymentState.WAIVED: "Hồ sơ được miễn phí, lệ phí",
+}
+
+
+def fee_treatment(dossier: Dossier) -> str:
+    """What becomes of the fees of a dossier that is over without a result, in words."""
+    return FEES[dossier.payment_state]

@@ -23,17 +23,17 @@ from kit.problems import VersionConflict
 from services.dossier import typesetting
 from services.dossier.catalogue import store as catalogue
 from services.dossier.catalogue.domain import Procedure
+from services.dossier.clocks.acts import follow_step
 from services.dossier.documents import store as documents
 from services.dossier.filing import answers
 from services.dossier.filing.domain import DraftIncomplete
 from services.dossier.forms import making
 from services.dossier.forms.words import place_and_date
-from services.dossier.history import store as history
-from services.dossier.history.domain import with_head
 from services.dossier.processing import store as dossiers
-from services.dossier.processing.api import Code, Desk, Link, Moved, actor, expect, moved, readable
+from services.dossier.processing.api import Code, Desk, Link, Moved, actor, expect, flow_of, moved, readable
 from services.dossier.processing.domain import Dossier, State
 from services.dossier.processing.work import domain as work
+from services.dossier.processing.workflow.domain import Flow
 from services.dossier.results import domain, signing, store, words
 from services.dossier.results.domain import Result, ResultState
 from services.dossier.results.keys import Keys
@@ -64,6 +64,10 @@ class Proposal(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     found: dict[str, str] = Field(default_factory=dict, max_length=50)
+    refusal: str | None = Field(
+        None, min_length=1, max_length=2000,
+        description="Why to refuse, in Vietnamese: then a refusal is proposed, and no result is drafted.",
+    )  # fmt: skip
 
 
 async def _keep(files: Files, pdf: bytes) -> str:
@@ -81,13 +85,16 @@ async def propose_result(
     code: Code, who: Specialist, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
     request: Request, response: Response, body: Proposal | None = None,
 ) -> Moved:  # fmt: skip
-    """The specialist drafts the result and lays it before the leader."""
+    """The specialist drafts the result, or proposes to refuse, and lays it before the division head or the leader."""
     dossier = await dossiers.read(db, code)
     if dossier.state is State.PENDING_APPROVAL and dossier.proposer_ref == who.ref:
         return moved(dossier, response)
     expect(dossier, if_match)
-    work.propose(dossier, actor(who), now())  # refuse before the effort
-    procedure, _ = await catalogue.version(db, dossier.facts.procedure_id)
+    procedure, flow = await flow_of(db, dossier, tenant)
+    refusal = body.refusal if body else None
+    work.propose(dossier, actor(who), now(), flow, refusal=refusal)  # refuse before the effort
+    if refusal:
+        return moved(await _propose(await later.begin(), dossier, None, who, flow, refusal), response)
     form = words.FORMS.get(procedure.result.code)
     if form is None:
         raise ResultFormMissing
@@ -99,7 +106,7 @@ async def propose_result(
     document = await asyncio.to_thread(typesetting.typeset, form.template, facts, as_of=moment)
     sha256 = await _keep(files, await asyncio.to_thread(signing.add_fields, document))
     result = Result(code, ResultState.DRAFT, form.document_type, form.symbol, sha256, drafted_at=moment)
-    return moved(await _propose(await later.begin(), dossier, result, who), response)
+    return moved(await _propose(await later.begin(), dossier, result, who, flow), response)
 
 
 def _fits(dossier: Dossier, procedure: Procedure, found: dict[str, str]) -> None:
@@ -109,12 +116,16 @@ def _fits(dossier: Dossier, procedure: Procedure, found: dict[str, str]) -> None
         raise DraftIncomplete(faults)
 
 
-async def _propose(tx: Connection, seen: Dossier, result: Result, who: OfficerToken) -> Dossier:
+async def _propose(
+    tx: Connection, seen: Dossier, result: Result | None, who: OfficerToken, flow: Flow, refusal: str | None = None
+) -> Dossier:
     dossier = await dossiers.lock(tx, seen.code)
     expect(dossier, seen.version)
-    proposed, *events = work.propose(dossier, actor(who), now())
-    await store.save(tx, result)
+    proposed, *events = work.propose(dossier, actor(who), now(), flow, refusal=refusal)
+    if result:
+        await store.save(tx, result)
     await dossiers.save(tx, proposed, *events)
+    await follow_step(tx, proposed, flow, now())
     return proposed
 
 
@@ -138,19 +149,22 @@ async def sign_result(
     signed = await asyncio.to_thread(signing.sign_as_leader, draft, keys.leader, title=title, at=now())
     _demand(await asyncio.to_thread(_check, signed, keys, signing.LEADER))
     sha256 = await _keep(files, signed)
-    return moved(await _sign(await later.begin(), dossier, result, sha256, who), response)
+    _, flow = await flow_of(db, dossier, tenant)
+    approved = await _sign(await later.begin(), dossier, result, sha256, who, flow)
+    return moved(approved, response, work.conflicts(approved, who.ref, who.name))
 
 
-async def _sign(tx: Connection, seen: Dossier, was: Result, sha256: str, who: OfficerToken) -> Dossier:
+async def _sign(tx: Connection, seen: Dossier, was: Result, sha256: str, who: OfficerToken, flow: Flow) -> Dossier:
     dossier = await dossiers.lock(tx, seen.code)
     result = await store.read(tx, seen.code)
     if result.state is not ResultState.DRAFT and result.signer_ref == who.ref:
         return dossier
     if result.sha256 != was.sha256:
         raise VersionConflict("Bản dự thảo vừa được thay đổi, xin xem lại rồi ký", version=dossier.version)
-    approved, event = work.approve(dossier, actor(who), now())
+    approved, event = work.approve(dossier, actor(who), now(), flow)
     await store.save(tx, domain.sign(result, actor(who), sha256, event.occurred_at))
     await dossiers.save(tx, approved, event)
+    await follow_step(tx, approved, flow, event.occurred_at)
     return approved
 
 
@@ -172,8 +186,7 @@ async def issue_result(
     content = await files.read(f"clean/{result.sha256}")
     sealed = await asyncio.to_thread(
         signing.number_and_seal, content, keys.seal(dossier.current_unit), number=result.full_number,
-        place_and_date=place_and_date(words.unit_of(dossier, tenant), now()),
-        head=with_head(making.lookup_url(request.app.state.settings, code), await history.head(db, code)), at=now(),
+        place_and_date=place_and_date(words.unit_of(dossier, tenant), now()), at=now(),
     )  # fmt: skip
     _demand(await asyncio.to_thread(_check, sealed, keys, signing.LEADER, signing.SEAL))
     sha256 = await _keep(files, sealed)
