@@ -105,6 +105,10 @@ class Files:
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         await self._run(self._inside.put_object, self._bucket, key, BytesIO(data), len(data), content_type)
 
+    async def delete(self, key: str) -> None:
+        """There is no such object afterwards, if there was one."""
+        await self._run(self._inside.remove_object, self._bucket, key)
+
     async def ready(self) -> bool:
         return bool(await self._run(self._inside.bucket_exists, self._bucket))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import importlib.util
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -125,7 +126,23 @@ def cli(service: str) -> typer.Typer:
         """Let a quarantined aggregate's events go again, after the cause was mended."""
         typer.echo(asyncio.run(_with_database(lambda db: db.execute(RELEASE, channel, key))))
 
+    if own := _own_commands(service):
+        app.registered_commands += own.registered_commands
     return app
+
+
+def _own_commands(service: str) -> typer.Typer | None:
+    """What `services/<service>/commands.py` adds; commands that need nothing that runs."""
+    if importlib.util.find_spec(f"services.{service}.commands") is None:
+        return None
+    own: typer.Typer = importlib.import_module(f"services.{service}.commands").commands
+    return own
+
+
+def needs_nothing(service: str, command: str) -> bool:
+    """Whether this command of the service works without its database and Kafka."""
+    own = _own_commands(service)
+    return own is not None and command in typer.main.get_group(own).commands
 
 
 RELEASE = "DELETE FROM outbox_quarantine WHERE channel = $1 AND key = $2"

@@ -15,7 +15,9 @@ from deploy.local.infra import Infra
 from deploy.local.stack import Stack
 from deploy.local.trouble import Trouble
 from kit.db import Database, migrate
+from tests import scanners
 from tests.collector import Collector
+from tests.scanners import Listening
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
 
@@ -29,6 +31,8 @@ KINDS: dict[str, Callable[[], AbstractAsyncContextManager[Infra]]] = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     where = "where Kafka, PostgreSQL and S3 come from"
     parser.addoption("--infra", choices=sorted(KINDS), default="embedded", help=where)
+    which = "the virus scanner: ours that stands in, or Debian's clamd with a database made by hand"
+    parser.addoption("--scanner", choices=sorted(scanners.KINDS), default="standin", help=which)
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +43,14 @@ async def infra(request: pytest.FixtureRequest) -> AsyncIterator[Infra]:
             yield servers
     except Trouble as trouble:
         pytest.exit(str(trouble), returncode=1)
+
+
+@pytest.fixture(scope="session")
+async def scanner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Listening]:
+    """A virus scanner that knows EICAR's test string."""
+    kind = scanners.KINDS[request.config.getoption("--scanner")]
+    async with kind(tmp_path_factory.mktemp("scanner")) as listening:
+        yield listening
 
 
 @pytest.fixture(scope="session")

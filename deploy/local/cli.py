@@ -246,15 +246,24 @@ app.command("demo", **PASS_ON)(_dispatch("deploy.demo", "demonstration", "demo")
 app.command("bench", **PASS_ON)(_dispatch("deploy.bench", "benchmarks", "bench"))
 
 
+def _environment_of(service: str) -> dict[str, str]:
+    """What the running system told this service; ops reads its settings from there."""
+    state = running.read_state()
+    if state is None or not running.is_running():
+        raise Trouble("Một Cửa is not running: start it with `./motcua up --detach`.")
+    return running.site(state["ports"]).environment(service)
+
+
 def _operate(service: str) -> Callable[[typer.Context], None]:
     def call(context: typer.Context) -> None:
-        state = running.read_state()
-        if state is None or not running.is_running():
-            raise Trouble("Một Cửa is not running: start it with `./motcua up --detach`.")
-        os.environ.update(running.site(state["ports"]).environment(service))
-        from kit import ops  # reads its settings from the environment set above
+        from kit import ops
 
-        ops.cli(service)(context.args, prog_name=f"motcua {service}")
+        arguments = context.args
+        if arguments and ops.needs_nothing(service, arguments[0]):
+            arguments = [arguments[0], *map(_from_where_you_are, arguments[1:])]
+        else:
+            os.environ.update(_environment_of(service))
+        ops.cli(service)(arguments, prog_name=f"motcua {service}")
 
     call.__doc__ = f"Operate {service}: migrate, check, dlq, replay."
     return call

@@ -1,5 +1,5 @@
 """The processes of the system, by name."""
 
 SERVICES = ("identity", "dossier", "payment", "notification", "tracking", "gateway")
-STANDINS = ("vneid", "bank", "sms", "mail")
+STANDINS = ("vneid", "bank", "sms", "mail", "clamav")
 INFRA = ("postgres", "kafka", "s3")

@@ -22,6 +22,8 @@ DEFAULT: Mapping[str, int] = {
     "sms": 8203,
     "smtp": 8204,
     "mail": 8205,
+    "clamd": 8206,
+    "clamav": 8207,
     "kafka": 19092,
     "kafka-controller": 19093,
     "postgres": 15432,

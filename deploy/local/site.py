@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from deploy.local.secrets import Secrets
 
 
+SPEAKS = {"mail": "smtp", "clamav": "clamd"}
+"""Stand-ins with a protocol of their own: the name of its port, beside that of their pages."""
+
+
 @dataclass(frozen=True)
 class Site:
     ports: Mapping[str, int]
@@ -80,6 +84,7 @@ class Site:
                 "MOTCUA_TRUST_ROOTS": str(secrets.trust_root),
                 "MOTCUA_SEAL_P12": str(secrets.seal_p12),
                 "MOTCUA_P12_PASSWORD": secrets.p12_password,
+                "MOTCUA_SCANNER_URL": f"tcp://{HOST}:{self.ports['clamd']}",
             },
             "payment": {
                 "MOTCUA_VNPAY_URL": self.url("bank") + "/paymentv2/vpcpay.html",
@@ -125,8 +130,8 @@ class Site:
 
     def standin_ports(self, name: str) -> tuple[str, ...]:
         """The options that tell a stand-in where to listen."""
-        if name == "mail":
-            return ("--port", str(self.ports["smtp"]), "--http-port", str(self.ports["mail"]))
+        if name in SPEAKS:
+            return ("--port", str(self.ports[SPEAKS[name]]), "--http-port", str(self.ports[name]))
         return ("--port", str(self.ports[name]))
 
 

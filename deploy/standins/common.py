@@ -1,4 +1,4 @@
-"""What the four stand-ins share: ports, pages, required settings, and a memory that does not grow.
+"""What the stand-ins share: ports, pages, required settings, and a memory that does not grow.
 
 They are the outside world of a local run and of the tests: separate processes that speak the real protocols.
 They keep everything in memory, forget it when they stop, and write no access log (addresses and numbers of

@@ -8,6 +8,7 @@ from services.dossier.clocks import api as clocks
 from services.dossier.documents import api as documents
 from services.dossier.filing import api as filing
 from services.dossier.forms import api as forms
+from services.dossier.history import api as history
 from services.dossier.processing import api as processing
 from services.dossier.processing.consultation import api as consultation
 from services.dossier.processing.endings import api as endings
@@ -39,6 +40,7 @@ app = service(
         exceptions.router,
         results.router,
         forms.router,
+        history.router,
     ],
     inbox=subscribers.inbox,
     timers=timers.timers,

@@ -20,3 +20,12 @@ class Settings(settings.Settings):
     trust_roots: Path | None = None
     """Root certificates (PEM or DER, a file or a folder) that signatures are checked against; without it, the
     self-signed roots that came with the two keys."""
+    signer_roots: Path | None = None
+    """Certificates of the public CAs (PEM or DER, a file or a folder): whose signatures on citizens' files are trusted.
+    Those of `trust_roots` are trusted there too."""
+    revocation_lists: Path | None = None
+    """CRLs (PEM or DER, a file or a folder), renewed by the operator: nothing is fetched."""
+    must_know_revocation: bool = False
+    """Whether a citizen's signature counts only when a CRL says that the certificate holds."""
+    scanner_url: str = ""
+    """The virus scanner, `tcp://host:3310` of ClamAV's clamd; without one no file is taken."""

@@ -6,6 +6,8 @@ from uuid import UUID
 from kit.clock import now
 from kit.db import Connection
 from kit.timers import Timer, Timers
+from services.dossier.attachments import examination
+from services.dossier.attachments import store as uploads
 from services.dossier.clocks import domain
 from services.dossier.clocks import store as clocks
 from services.dossier.clocks.domain import SILENT, Kind
@@ -14,6 +16,7 @@ from services.dossier.forms import store as forms
 from services.dossier.processing import store
 
 timers = Timers()
+timers.job(uploads.FORGET)(examination.forget)
 timers.job(forms.MAKE)(making.make)
 
 

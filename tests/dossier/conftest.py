@@ -14,6 +14,7 @@ from services.dossier.app import app
 from services.dossier.catalogue.api import publish_folder
 from services.dossier.settings import Settings
 from tests.dossier.office import ISSUER, PASSWORD, Identity, Office, certificate, p12
+from tests.scanners import Listening
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
 
@@ -31,7 +32,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def settings(infra: Infra, keys: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(infra: Infra, keys: dict[str, Path], scanner: Listening, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr("kit.settings._loaded", {})
     environment = {
         "IDENTITY_URL": ISSUER,
@@ -43,6 +44,7 @@ def settings(infra: Infra, keys: dict[str, Path], monkeypatch: pytest.MonkeyPatc
         "LEADER_P12": str(keys["leader"]),
         "SEAL_P12": str(keys["seal"]),
         "P12_PASSWORD": PASSWORD,
+        "SCANNER_URL": scanner.url,
     }
     for name, value in environment.items():
         monkeypatch.setenv(f"MOTCUA_{name}", value)

@@ -137,6 +137,16 @@ class Office:
         }  # fmt: skip
         return await self.call("POST", f"/dossiers/{code}/{act}", who or self.officers[roles[act]], expect, **options)
 
+    async def issued(self, **changes: Any) -> str:
+        """A dossier whose result is signed, sealed and published; its code."""
+        code = await self.submitted(**changes)
+        await self.act(code, "acceptance")
+        await self.act(code, "proposal")
+        await self.paid(code)
+        await self.act(code, "signature")
+        await self.act(code, "issuance")
+        return code
+
     async def paid(self, code: str, outstanding: int = 0) -> None:
         """The payment service says that the fee is there."""
         event = FeePaid(

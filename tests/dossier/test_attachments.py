@@ -1,5 +1,19 @@
 """Files on their way into a dossier: examined when they were sent, kept when they are clean, refused by name."""
 
+import hashlib
+import zlib
+
+import pytest
+
+from kit.clock import now
+from kit.files import Files
+from services.dossier.attachments import sandbox
+from services.dossier.attachments.inspection import Unfit
+from services.dossier.attachments.parsing import Answer, Wish
+from services.dossier.attachments.providers import FileNotExamined
+from services.dossier.attachments.signatures import TrustFiles
+from services.dossier.settings import Settings
+from services.dossier.timers import timers
 from tests.dossier.office import Office, pdf
 from tests.dossier.test_filing import encrypted, errors
 
@@ -51,11 +65,69 @@ async def test_a_file_of_somebody_elses_draft_does_not_exist(office: Office) -> 
     await office.call("POST", f"/drafts/{elsewhere}/uploads/{ticket['upload_id']}/completion", office.an, 404)
 
 
+async def test_what_lies_in_quarantine_is_removed_after_a_day_and_what_was_clean_stays(
+    office: Office, settings: Settings
+) -> None:
+    draft, files = await office.draft(), Files(settings)
+    ticket = await office.announce(draft, pdf())
+    await office.send_file(ticket, pdf())
+    await office.complete(draft, ticket)
+    due = "SELECT due_at - now() > interval '23 hours' FROM timer WHERE kind = 'forget_quarantined'"
+    assert await office.db.fetchval(due)
+
+    await office.db.execute("UPDATE timer SET due_at = now() WHERE kind = 'forget_quarantined'")
+    assert await timers.work_next(office.db)
+
+    assert await files.stat(f"quarantine/{ticket['upload_id']}") is None
+    assert (await office.submission(draft))["status"] == "submitted"
+
+
+# ── too much for a parser ──
+
+
+async def parsed(data: bytes) -> Answer:
+    return await sandbox.shared().parse(data, "application/pdf", TrustFiles(), now())
+
+
+def bomb() -> bytes:
+    """A few kilobytes that become a gigabyte: the catalogue stands in an object stream that is nearly all spaces."""
+    packed = zlib.compress(zlib.compress(b" " * 2**30, 9), 9)
+    stream = b"<< /Type /ObjStm /N 1 /First 4 /Filter [/FlateDecode /FlateDecode] /Length %d >>\n" % len(packed)
+    body = b"%PDF-1.7\n1 0 obj\n" + stream + b"stream\n" + packed + b"\nendstream\nendobj\n"
+    table = b"\x01\x00\x09\x00" + b"\x02\x00\x01\x00"
+    xref = b"<< /Type /XRef /Size 3 /Index [1 2] /W [1 2 1] /Root 2 0 R /Length 8 >>\nstream\n" + table
+    start = len(body)
+    return body + b"3 0 obj\n" + xref + b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF" % start
+
+
+async def test_a_decompression_bomb_is_refused() -> None:
+    with pytest.raises(Unfit):
+        await parsed(bomb())
+    assert (await parsed(pdf())).pages == 1
+
+
+async def test_a_file_that_takes_too_long_is_refused_and_the_next_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "SECONDS", 0.0)
+    with pytest.raises(Unfit) as refused:
+        await parsed(pdf())
+    monkeypatch.undo()
+
+    assert refused.value.rule == "too_complex"
+    assert (await parsed(pdf())).pages == 1
+
+
+async def test_a_parser_that_dies_for_another_reason_says_nothing_about_the_file() -> None:
+    child = sandbox.Child()
+    child._process.kill()
+
+    with pytest.raises(FileNotExamined):
+        child.parse(Wish(len(pdf()), "application/pdf", now(), TrustFiles()), pdf())
+
+
 # ── for a dossier ──
 
 
 def announcement(data: bytes) -> dict[str, object]:
-    import hashlib
 
     digest = hashlib.sha256(data).hexdigest()
     return {"file_name": "bo-sung.pdf", "content_type": "application/pdf", "size": len(data), "sha256": digest}

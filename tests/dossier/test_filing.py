@@ -191,8 +191,8 @@ async def test_another_file_than_the_announced_one(office: Office) -> None:
     ("data", "kind", "rule"),
     [
         (b"MZ this is a program", "application/pdf", "not_what_it_claims"),
-        (b"%PDF-1.7 and then nothing of it", "application/pdf", "not_what_it_claims"),
-        (pdf()[:300], "application/pdf", "not_what_it_claims"),
+        (b"%PDF-1.7 and then nothing of it %%EOF", "application/pdf", "not_what_it_claims"),
+        (pdf()[:-40], "application/pdf", "truncated"),
         (scripted(), "application/pdf", "active_content"),
         (encrypted(), "application/pdf", "encrypted"),
         (picture("PNG"), "image/jpeg", "not_what_it_claims"),

@@ -17,6 +17,7 @@ from services.dossier.tenant import Unit
 from tests.dossier.office import PASSWORD
 
 DATE = "Bình Minh, ngày 22 tháng 11 năm 2026"
+HEAD = "https://dichvucong.anbinh.example.vn/tra-cuu?ma=H99.02.01-261122-0001#lich-su=5." + 64 * "a"
 NOON = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 
 
@@ -49,7 +50,7 @@ def signed(drafted: bytes, leader: SigningKey) -> bytes:
 
 @pytest.fixture(scope="module")
 def sealed(signed: bytes, seal: SigningKey) -> bytes:
-    return signing.number_and_seal(signed, seal, number="15/TLHT-BS", place_and_date=DATE, at=NOON)
+    return signing.number_and_seal(signed, seal, number="15/TLHT-BS", place_and_date=DATE, head=HEAD, at=NOON)
 
 
 async def test_the_leaders_signature_stays_valid_under_number_and_seal(
@@ -59,7 +60,11 @@ async def test_the_leaders_signature_stays_valid_under_number_and_seal(
 
     assert checked.valid, checked.why
     assert checked.signers == ("Đặng Quang Minh", "Ủy ban nhân dân xã Bình Minh")
-    assert PdfReader(BytesIO(sealed)).get_form_text_fields() == {"SoVanBan": "Số: 15/TLHT-BS", "NgayVanBan": DATE}
+    assert PdfReader(BytesIO(sealed)).get_form_text_fields() == {
+        "SoVanBan": "Số: 15/TLHT-BS",
+        "NgayVanBan": DATE,
+        "LichSu": HEAD,
+    }
 
 
 async def test_a_missing_signature_does_not_pass(signed: bytes, drafted: bytes, leader: SigningKey) -> None:
@@ -109,13 +114,7 @@ def test_a_wrong_password_is_said_without_a_trace(keys: dict[str, Path]) -> None
 
 def test_rendering_again_gives_the_same_bytes() -> None:
     facts = {
-        "title": "x",
-        "lines": ["Số: 15"],
-        "size": 9,
-        "border": False,
-        "colour": "#000000",
-        "style": "normal",
-        "width": 90,
-        "height": 20,
-    }
+        "title": "x", "lines": ["Số: 15"], "qr": "", "size": 9, "border": False, "colour": "#000000",
+        "style": "normal", "width": 90, "height": 20,
+    }  # fmt: skip
     assert typesetting.render(signing.STAMP, facts, as_of=NOON) == typesetting.render(signing.STAMP, facts, as_of=NOON)

@@ -6,15 +6,18 @@ SHA-256 ties the three together: a file that changed is another upload, never an
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from contracts import dossier as contract
-from contracts.dossier import ComponentSource
+from contracts.dossier import ComponentSource, SignatureStatus
 from contracts.refusal import Refusal
 from services.dossier.catalogue.domain import Case, Component, Mode
 from services.dossier.faults import Fault
+
+QUARANTINED = timedelta(days=1)
+"""How long what was sent waits for its examination; the leave to send it ends long before."""
 
 
 class Verdict(StrEnum):
@@ -26,6 +29,70 @@ class Verdict(StrEnum):
     INFECTED = "infected"
     REFUSED = "refused"
     """Not what it claims to be, or it carries what no paper needs; `rule` says what."""
+
+
+class SignerType(StrEnum):
+    """Who a certificate names."""
+
+    CITIZEN = "citizen"
+    ORGANISATION = "organisation"
+    OFFICER = "officer"
+    AGENCY = "agency"
+
+
+class Revocation(StrEnum):
+    """What the mounted revocation lists say of a certificate."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+    """There is no list of its issuer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What checking one digital signature of a file gave."""
+
+    field: str
+    status: SignatureStatus
+    signer: str
+    """The name in the certificate."""
+    serial: str
+    """The certificate's serial number, hexadecimal."""
+    issuers: tuple[str, ...]
+    """The chain from the issuer up to the trusted root; the issuer alone when no path leads to one."""
+    valid_from: datetime
+    valid_to: datetime
+    """Of the certificate."""
+    revocation: Revocation
+    intact: bool
+    """Whether the signed bytes are unchanged."""
+    covers_file: bool
+    """Whether nothing at all was added after signing."""
+    signer_type: SignerType | None = None
+    """None when nobody whom we trust vouches for the certificate."""
+    signed_at: datetime | None = None
+    """When the signer says it was."""
+    time_stamp: datetime | None = None
+    """When a trusted time stamp says it was."""
+    why: str | None = None
+    """What keeps it from being valid, as a stable name; for instance `revoked`, `changed`, `expired`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureReport:
+    """What checking all signatures of a file gave, at a moment and against so many trusted roots."""
+
+    status: SignatureStatus
+    verified_at: datetime
+    trust_anchors: int
+    signatures: tuple[Signature, ...] = ()
+    why: str | None = None
+
+
+def quarantined(upload_id: UUID | str) -> str:
+    """Where what is sent for that upload lies until it was examined."""
+    return f"quarantine/{upload_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +119,12 @@ class Upload:
     """What is wrong, in Vietnamese: the end of a sentence that begins with the file's name."""
     pages: int | None = None
     examined_at: datetime | None = None
+    report: SignatureReport | None = None
+    """What checking its digital signatures gave."""
 
     @property
     def quarantine_key(self) -> str:
-        return f"quarantine/{self.id}"
+        return quarantined(self.id)
 
     @property
     def clean_key(self) -> str:

@@ -1,6 +1,8 @@
-"""What a file really is: parsed, never believed. CPU work: call it in a thread.
+"""What a file really is: parsed, never believed.
 
-A PDF must open without a password and may carry no script and no action that starts a program; a picture must decode.
+A PDF must be whole, open without a password, and carry nothing that runs or hides: no script, no action that starts a
+program or sends data, no form that is a program (XFA), no file inside the file. A picture must decode. CPU work on what
+strangers send: `sandbox` runs it in a process of its own, with limits.
 """
 
 from io import BytesIO
@@ -13,8 +15,12 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObj
 PICTURES = {"image/jpeg": "JPEG", "image/png": "PNG"}
 MAX_PIXELS = 80_000_000
 MAX_OBJECTS = 200_000
-ACTIVE = {"/JavaScript", "/Launch"}
-"""Kinds of PDF action that run something on the reader's machine."""
+END_WITHIN = 2048
+"""Bytes at the end of a PDF in which its end mark must stand; some programs add a little behind it."""
+ACTIVE = {"/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/Rendition", "/RichMediaExecute"}
+"""Kinds of PDF action that run something on the reader's machine, or send something away."""
+EMBEDDING = {"/EmbeddedFiles", "/EF", "/RichMediaContent"}
+"""Entries that hold files inside the file."""
 
 
 class Unfit(Exception):
@@ -24,6 +30,9 @@ class Unfit(Exception):
         super().__init__(message)
         self.rule = rule
         self.message = message
+
+
+TOO_COMPLEX = ("too_complex", "quá phức tạp, xin in lại thành PDF thường rồi tải lại")
 
 
 def inspect(data: bytes, content_type: str) -> int:
@@ -38,13 +47,14 @@ def inspect(data: bytes, content_type: str) -> int:
 def _inspect_pdf(data: bytes) -> int:
     if b"%PDF-" not in data[:1024]:
         raise Unfit("not_what_it_claims", "không phải là tệp PDF")
+    if b"%%EOF" not in data[-END_WITHIN:]:
+        raise Unfit("truncated", "bị cắt cụt, không có phần cuối, xin tải lại")
     try:
         reader = PdfReader(BytesIO(data))
         if reader.is_encrypted:
             raise Unfit("encrypted", "đang đặt mật khẩu, xin gỡ mật khẩu rồi tải lại")
         pages = len(reader.pages)
-        if _is_active(reader):
-            raise Unfit("active_content", "có chứa mã lệnh, xin in lại thành PDF thường rồi tải lại")
+        _refuse_harm(reader)
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as exc:
         # pypdf meets broken files with many kinds of error; all of them mean the same here
         raise Unfit("not_what_it_claims", "là tệp PDF bị hỏng, không đọc được") from exc
@@ -53,30 +63,36 @@ def _inspect_pdf(data: bytes) -> int:
     return pages
 
 
-def _is_active(reader: PdfReader) -> bool:
+def _refuse_harm(reader: PdfReader) -> None:
+    """Every object of the file, wherever it hangs: at the catalogue, a page, a field, or a tree of names."""
     identifiers = [(number, generation) for generation, table in reader.xref.items() for number in table]
     identifiers += [(number, 0) for number in reader.xref_objStm]
     if len(identifiers) > MAX_OBJECTS:
-        raise Unfit("too_complex", "quá phức tạp, xin in lại thành PDF thường rồi tải lại")
+        raise Unfit(*TOO_COMPLEX)
     for number, generation in identifiers:
-        found = reader.get_object(IndirectObject(number, generation, reader))
-        if found is not None and _holds_action(found):
-            return True
-    return False
+        _refuse_harm_in(reader.get_object(IndirectObject(number, generation, reader)))
+    _refuse_harm_in(reader.trailer)
 
 
-def _holds_action(thing: object, depth: int = 0) -> bool:
+def _refuse_harm_in(thing: object, depth: int = 0) -> None:
     """Looks at direct objects only: what is referred to has its own turn."""
     if depth > 50:
-        raise Unfit("too_complex", "quá phức tạp, xin in lại thành PDF thường rồi tải lại")
+        raise Unfit(*TOO_COMPLEX)
     if isinstance(thing, DictionaryObject):
-        kind = thing.raw_get("/S") if "/S" in thing else NullObject()
-        if "/JS" in thing or kind in ACTIVE:
-            return True
-        return any(_holds_action(thing.raw_get(key), depth + 1) for key in thing)
-    if isinstance(thing, ArrayObject):
-        return any(_holds_action(list.__getitem__(thing, index), depth + 1) for index in range(len(thing)))
-    return False
+        _refuse_entries(thing)
+        for key in thing:
+            _refuse_harm_in(thing.raw_get(key), depth + 1)
+    elif isinstance(thing, ArrayObject):
+        for index in range(len(thing)):
+            _refuse_harm_in(list.__getitem__(thing, index), depth + 1)
+
+
+def _refuse_entries(entries: DictionaryObject) -> None:
+    kind = entries.raw_get("/S") if "/S" in entries else NullObject()
+    if "/JS" in entries or "/XFA" in entries or kind in ACTIVE:
+        raise Unfit("active_content", "có chứa mã lệnh, xin in lại thành PDF thường rồi tải lại")
+    if EMBEDDING & entries.keys():
+        raise Unfit("embedded_files", "có chứa tệp khác bên trong, xin tải riêng từng tệp")
 
 
 def _inspect_picture(data: bytes, expected: str) -> int:

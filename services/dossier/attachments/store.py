@@ -6,11 +6,18 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+from pydantic import TypeAdapter
 
 from contracts.dossier import ComponentSource
+from kit import timers
 from kit.db import Connection, Database
 from kit.problems import NotFound
-from services.dossier.attachments.domain import ComponentFile, Upload, Verdict
+from services.dossier.attachments.domain import QUARANTINED, ComponentFile, SignatureReport, Upload, Verdict
+
+REPORT = TypeAdapter(SignatureReport)
+
+FORGET = "forget_quarantined"
+"""The job that removes what was sent to quarantine, its id the key."""
 
 ADD = """
 INSERT INTO upload (id, draft_id, dossier_code, component_code, file_name, content_type, size, sha256, created_at,
@@ -20,10 +27,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 
 async def add(tx: Connection, upload: Upload) -> None:
+    """An upload that is about to be sent; what comes to quarantine is removed after `QUARANTINED`."""
     await tx.execute(
         ADD, upload.id, upload.draft_id, upload.dossier_code, upload.component_code, upload.file_name,
         upload.content_type, upload.size, upload.sha256, upload.created_at, upload.uploaded_by,
     )  # fmt: skip
+    await timers.schedule(tx, FORGET, str(upload.id), upload.created_at + QUARANTINED)
 
 
 DROP = """
@@ -46,7 +55,7 @@ async def drop(
 
 UPLOADS = """
 SELECT id, draft_id, dossier_code, component_code, file_name, content_type, size, sha256, created_at, uploaded_by,
-    verdict, rule, message, pages, examined_at
+    verdict, rule, message, pages, examined_at, report
 FROM upload WHERE draft_id = $1 OR dossier_code = $2 ORDER BY created_at, id
 """
 
@@ -64,7 +73,8 @@ async def uploads_of(
 
 def _upload(row: asyncpg.Record) -> Upload:
     fields: dict[str, Any] = dict(row)
-    return Upload(**{**fields, "verdict": Verdict(fields["verdict"])})
+    report = fields["report"] and REPORT.validate_python(fields["report"])
+    return Upload(**{**fields, "verdict": Verdict(fields["verdict"]), "report": report})
 
 
 async def upload(
@@ -79,7 +89,7 @@ async def upload(
 
 # The first verdict stays: two that examine at once look at the same bytes.
 JUDGE = """
-UPDATE upload SET verdict = $2, rule = $3, message = $4, pages = $5, examined_at = $6
+UPDATE upload SET verdict = $2, rule = $3, message = $4, pages = $5, examined_at = $6, report = $7
 WHERE id = $1 AND verdict = 'pending'
 """
 
@@ -87,7 +97,8 @@ WHERE id = $1 AND verdict = 'pending'
 async def judge(db: Database | Connection, upload: Upload) -> None:
     """Keep what examining found."""
     await db.execute(
-        JUDGE, upload.id, upload.verdict, upload.rule, upload.message, upload.pages, upload.examined_at
+        JUDGE, upload.id, upload.verdict, upload.rule, upload.message, upload.pages, upload.examined_at,
+        upload.report and REPORT.dump_python(upload.report, mode="json"),
     )  # fmt: skip
 
 

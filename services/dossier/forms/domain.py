@@ -203,6 +203,8 @@ class Ordered:
     facts: AnyFacts
     number: int | None
     """Running number of its kind at the unit in the year; None for the receipt."""
+    head: str | None = None
+    """How far the dossier's history was: its head, as printed; None for one that was ordered before there was any."""
     sha256: str | None = None
     """Of the signed file; None until it is made."""
 

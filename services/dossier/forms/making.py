@@ -15,6 +15,7 @@ from kit.timers import Timer
 from services.dossier import tenant, typesetting
 from services.dossier.forms import store, words
 from services.dossier.forms.domain import TITLES, Ordered
+from services.dossier.history.domain import with_head
 from services.dossier.processing import store as dossiers
 from services.dossier.processing.domain import Dossier
 from services.dossier.results import signing
@@ -44,7 +45,7 @@ async def made(db: Database, files: Files, settings: Settings, form: Ordered) ->
 
 def _signed(form: Ordered, dossier: Dossier, settings: Settings) -> bytes:
     province = tenant.load(settings.tenant)
-    facts = words.told(form, dossier, province, lookup_url(settings, dossier.code))
+    facts = words.told(form, dossier, province, with_head(lookup_url(settings, dossier.code), form.head or ""))
     document = typesetting.typeset(words.template(form.form), facts, as_of=form.facts.at)
     key = Keys.of(settings).seal(form.facts.unit)
     return signing.seal(signing.add_fields(document), key, reason=TITLES[form.form], at=form.facts.at)

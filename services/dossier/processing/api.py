@@ -20,6 +20,7 @@ from services.dossier.attachments import store as attachments
 from services.dossier.catalogue import store as catalogue
 from services.dossier.catalogue.domain import Procedure
 from services.dossier.clocks.acts import rules_of
+from services.dossier.history import store as history
 from services.dossier.processing import domain, store
 from services.dossier.processing.acts.domain import LABELS as ACT_LABELS
 from services.dossier.processing.acts.domain import Possible, acts_of
@@ -260,7 +261,7 @@ async def _view(db: Database, dossier: Dossier, caller: Token) -> DossierView:
         ],
         sla_state=dossier.sla_state,
         next_due_at=dossier.next_due_at,
-        history=[_line(row, inside=officer is not None) for row in await store.history_of(db, dossier.code)],
+        history=[_line(row, inside=officer is not None) for row in await history.of_dossier(db, dossier.code)],
         step=dossier.step,
         step_role=dossier.step_role,
         step_due_at=dossier.step_due_at,

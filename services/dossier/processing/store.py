@@ -19,6 +19,7 @@ from kit.db import Connection, Database
 from kit.problems import NotFound
 from services.dossier.catalogue.domain import fold
 from services.dossier.clocks import store as clocks
+from services.dossier.history import store as history
 from services.dossier.processing.domain import Dossier, Facts, PaymentState, State
 
 CREATE = """
@@ -81,19 +82,8 @@ def _changing(dossier: Dossier) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-REMEMBER = """
-INSERT INTO history (dossier_code, act, label, at, actor_ref, unit, from_state, to_state, reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-"""
-
-
 async def _record(tx: Connection, dossier: Dossier, events: Sequence[DossierEvent]) -> None:
-    lines = [
-        (dossier.code, line.act, line.label, line.at, line.actor_ref, line.unit, line.from_state, line.to_state,
-         line.reason)
-        for line in dossier.unsaved
-    ]  # fmt: skip
-    await tx.executemany(REMEMBER, lines)
+    await history.append(tx, dossier.code, dossier.unsaved)
     await outbox.record(tx, DOSSIERS, *events)
 
 
@@ -166,12 +156,3 @@ def _facts(row: asyncpg.Record) -> Facts:
         answers=row["answers"],
         parent_code=row["parent_code"],
     )
-
-
-HISTORY = """
-SELECT act, label, at, actor_ref, unit, from_state, to_state, reason FROM history WHERE dossier_code = $1 ORDER BY id
-"""
-
-
-async def history_of(db: Database, code: str) -> list[dict[str, Any]]:
-    return [dict(row) for row in await db.fetch(HISTORY, code)]

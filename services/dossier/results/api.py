@@ -29,6 +29,8 @@ from services.dossier.filing import answers
 from services.dossier.filing.domain import DraftIncomplete
 from services.dossier.forms import making
 from services.dossier.forms.words import place_and_date
+from services.dossier.history import store as history
+from services.dossier.history.domain import with_head
 from services.dossier.processing import store as dossiers
 from services.dossier.processing.api import Code, Desk, Link, Moved, actor, expect, flow_of, moved, readable
 from services.dossier.processing.domain import Dossier, State
@@ -186,7 +188,8 @@ async def issue_result(
     content = await files.read(f"clean/{result.sha256}")
     sealed = await asyncio.to_thread(
         signing.number_and_seal, content, keys.seal(dossier.current_unit), number=result.full_number,
-        place_and_date=place_and_date(words.unit_of(dossier, tenant), now()), at=now(),
+        place_and_date=place_and_date(words.unit_of(dossier, tenant), now()),
+        head=with_head(making.lookup_url(request.app.state.settings, code), await history.head(db, code)), at=now(),
     )  # fmt: skip
     _demand(await asyncio.to_thread(_check, sealed, keys, signing.LEADER, signing.SEAL))
     sha256 = await _keep(files, sealed)

@@ -9,6 +9,7 @@ nothing more. Everything here computes for tens of milliseconds: call it in a th
 # mypy: disallow-untyped-calls=False
 # pyHanko annotates only part of what it offers.
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -38,10 +39,14 @@ from services.dossier.clocks.calendar import HANOI
 from services.dossier.typesetting import Document, Place
 
 STAMP = Path(__file__).parent / "forms/stamp.typ"
-NUMBER, DATE, LEADER, SEAL = "SoVanBan", "NgayVanBan", "NguoiKy", "CoQuan"
+NUMBER, DATE, HEAD, LEADER, SEAL = "SoVanBan", "NgayVanBan", "LichSu", "NguoiKy", "CoQuan"
 """The fields that a template marks (`field` in forms/templates/letterhead.typ): number and date of the document, the
-signer's and the agency's signature."""
-TEXTS = {NUMBER: "Số, ký hiệu văn bản", DATE: "Địa danh và ngày, tháng, năm ban hành"}
+head of the dossier's history, the signer's and the agency's signature."""
+TEXTS = {
+    NUMBER: "Số, ký hiệu văn bản",
+    DATE: "Địa danh và ngày, tháng, năm ban hành",
+    HEAD: "Mã QR tra cứu và đầu chuỗi lịch sử hồ sơ",
+}
 
 RED = "#b3261e"
 WHOLE = SimpleBoxLayoutRule(AxisAlignment.ALIGN_MID, AxisAlignment.ALIGN_MID, Margins.uniform(0))
@@ -117,7 +122,7 @@ def _add_text_field(writer: IncrementalPdfFileWriter, place: Place) -> None:
             generic.pdf_name("/DA"): generic.TextStringObject("/Helv 0 Tf 0 g"),
         }
     )
-    empty = writer.add_object(_appearance(writer, _stamp(field, [])))
+    empty = writer.add_object(_appearance(writer, _stamp(field)))
     field["/AP"] = generic.DictionaryObject({generic.pdf_name("/N"): empty})
     reference = writer.add_object(field)
     form = _acro_form(writer)
@@ -164,25 +169,36 @@ def seal(pdf: bytes, key: SigningKey, *, reason: str, at: datetime) -> bytes:
     return _sign(IncrementalPdfFileWriter(BytesIO(pdf)), metadata, key, lines, colour=RED)
 
 
-def number_and_seal(pdf: bytes, key: SigningKey, *, number: str, place_and_date: str, at: datetime) -> bytes:
-    """The document's number and date, then the agency's seal over all of it, in one revision."""
+def number_and_seal(pdf: bytes, key: SigningKey, *, number: str, place_and_date: str, head: str, at: datetime) -> bytes:
+    """Number, date and the history's head, then the agency's seal over all of it, in one revision.
+
+    `head` is what the QR code says.
+    """
     writer = IncrementalPdfFileWriter(BytesIO(pdf))
-    _fill(writer, NUMBER, f"Số: {number}")
-    _fill(writer, DATE, place_and_date, style="italic")
+    _fill(writer, NUMBER, f"Số: {number}", lines=[f"Số: {number}"])
+    _fill(writer, DATE, place_and_date, lines=[place_and_date], style="italic")
+    _fill(writer, HEAD, head, qr=typesetting.qr(head))
     metadata = signers.PdfSignatureMetadata(
         field_name=SEAL,
         md_algorithm="sha256",
         subfilter=fields.SigSeedSubFilter.PADES,
         reason=f"Phát hành văn bản số {number}",
     )
-    return _sign(writer, metadata, key, [key.subject, f"Thời gian ký: {_local(at)}"], colour=RED)
+    return _sign(writer, metadata, key, ["Ký bởi: " + key.subject, f"Thời gian ký: {_local(at)}"], colour=RED)
 
 
-def _fill(writer: IncrementalPdfFileWriter, name: str, text: str, style: str = "normal") -> None:
+def _fill(writer: IncrementalPdfFileWriter, name: str, text: str, **look: Any) -> None:
     field = _field(writer, name)
     field["/V"] = generic.TextStringObject(text)
-    field["/AP"]["/N"] = writer.add_object(_appearance(writer, _stamp(field, [text], size=11, style=style)))
+    field["/AP"]["/N"] = writer.add_object(_appearance(writer, _stamp(field, size=11, **look)))
     writer.update_container(field)
+
+
+def text_of(pdf: bytes, name: str) -> str:
+    """What a text field of the document says; empty when it has none."""
+    form = PdfFileReader(BytesIO(pdf)).root.get("/AcroForm", {})
+    found = (reference.get_object() for reference in form.get("/Fields", ()))
+    return next((str(field["/V"]) for field in found if field["/T"] == name and "/V" in field), "")
 
 
 def _field(writer: IncrementalPdfFileWriter, name: str) -> generic.DictionaryObject:
@@ -200,7 +216,7 @@ def _sign(
     lines: list[str],
     colour: str = "#1a1a1a",
 ) -> bytes:
-    look = _stamp(_field(writer, str(metadata.field_name)), lines, border=True, colour=colour)
+    look = _stamp(_field(writer, str(metadata.field_name)), lines=lines, border=True, colour=colour)
     style = StaticStampStyle(border_width=0, background=_Page(look), background_layout=WHOLE)
     out = BytesIO()
     signers.PdfSigner(metadata, signer=key.signer, stamp_style=style).sign_pdf(writer, output=out)
@@ -208,14 +224,14 @@ def _sign(
 
 
 def _stamp(
-    field: generic.DictionaryObject, lines: list[str], *, size: float = 8.5, border: bool = False,
-    colour: str = "#1a1a1a", style: str = "normal",
+    field: generic.DictionaryObject, *, lines: Sequence[str] = (), qr: str = "", size: float = 8.5,
+    border: bool = False, colour: str = "#1a1a1a", style: str = "normal",
 ) -> bytes:  # fmt: skip
     """What a field shows, exactly as large as it is."""
     left, bottom, right, top = map(float, field["/Rect"])
     facts = {
-        "title": field["/T"], "lines": lines, "size": size, "border": border, "colour": colour, "style": style,
-        "width": right - left, "height": top - bottom,
+        "title": field["/T"], "lines": lines, "qr": qr, "size": size, "border": border, "colour": colour,
+        "style": style, "width": right - left, "height": top - bottom,
     }  # fmt: skip
     return typesetting.render(STAMP, facts, as_of=datetime(2026, 1, 1, tzinfo=HANOI))
 

@@ -150,6 +150,7 @@ async def _pass_on(me: Visitor, draft_id: UUID, component: str, file: object) ->
     except (StorageRefused, Unavailable):
         await _drop(me, draft_id, leave["upload_id"])
         raise
+    await _examined(me, draft_id, leave["upload_id"])
 
 
 async def _digest(file: UploadFile) -> str:
@@ -177,6 +178,23 @@ async def _send(leave: Mapping[str, Any], file: UploadFile) -> None:
 async def _ticket(me: Visitor, draft_id: UUID, component: str, about: Any) -> dict[str, Any]:
     found: dict[str, Any] = await clients.dossier.post(
         f"/api/v1/drafts/{draft_id}/components/{component}/uploads", about, token=await me.token("dossier")
+    )
+    return found
+
+
+@router.post("/nop-ho-so/{draft_id}/tep/{upload_id}/kiem-tra")
+async def examine(me: Citizen, draft_id: UUID, upload_id: UUID) -> Response:
+    """For the page's script: the file was sent, and what examining it found."""
+    try:
+        found = await _examined(me, draft_id, upload_id)
+    except Answered as refused:
+        return JSONResponse(refused.problem, refused.status, media_type="application/problem+json")
+    return JSONResponse(found)
+
+
+async def _examined(me: Visitor, draft_id: UUID, upload_id: UUID | str) -> dict[str, Any]:
+    found: dict[str, Any] = await clients.dossier.post(
+        f"/api/v1/drafts/{draft_id}/uploads/{upload_id}/completion", token=await me.token("dossier")
     )
     return found
 

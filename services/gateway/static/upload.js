@@ -48,6 +48,8 @@
       await ask(form.action.replace(/\/thanh-phan\/.*/, "/tep/" + ticket.upload_id + "/xoa"));
       throw trouble;
     }
+    say.textContent = "Đang quét mã độc và đọc tệp…"; // when this fails, sending the dossier does it
+    await ask(form.action.replace(/\/thanh-phan\/.*/, "/tep/" + ticket.upload_id + "/kiem-tra"));
     say.textContent = "Đã tải lên xong.";
     location.assign(form.action.replace(/\/thanh-phan\/.*/, "/thanh-phan"));
   }
