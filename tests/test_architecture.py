@@ -59,6 +59,8 @@ OWN = {
     "services/dossier/attachments/parsing.py": "the program that takes strangers' files apart",
     "services/dossier/attachments/sandbox.py": "runs that program, within limits",
     "services/dossier/attachments/signatures.py": "signatures of citizens' files",
+    "services/dossier/catalogue/checks.py": "what a procedure must be before it is published",
+    "services/dossier/catalogue/expressions.py": "the language of conditions, questions and fees",
     "services/dossier/filing/answers.py": "what e-forms ask, and whether the answers fit",
     "services/dossier/clocks/acts.py": "which clocks start and stop as a dossier moves",
     "services/dossier/clocks/policy.py": "the law's time limits as versioned profiles",

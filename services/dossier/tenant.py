@@ -1,22 +1,25 @@
-"""The province as data: working calendar, policy, units and procedures from the tenant's folder."""
+"""The province as data: working calendar, policy, units, databases and procedures from the tenant's folder."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from datetime import datetime, time
+from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
 from fastapi import Depends, Request
 from pydantic import TypeAdapter, ValidationError
 
-from services.dossier.catalogue import domain as catalogue
-from services.dossier.catalogue.domain import Procedure, ProcedureInvalid
+from services.dossier.catalogue.checks import Surroundings, faults
+from services.dossier.catalogue.domain import Procedure, ProcedureInvalid, level_from_legacy
 from services.dossier.clocks.calendar import Cutoff, WorkingCalendar
 from services.dossier.clocks.domain import Rules
 from services.dossier.clocks.policy import Policy, in_force
+
+Entry = TypeVar("Entry")
 
 PROCEDURE: TypeAdapter[Procedure] = TypeAdapter(Procedure)
 """From the data of one file of `procedures/`, or of one row of the catalogue."""
@@ -32,9 +35,41 @@ class Unit:
     phone: str = ""
     result_place: str | None = None
     level: str = ""
-    """`province` or `commune`."""
+    """`province`, `commune`; `district` in old records only."""
     parent: str | None = None
-    """Whom it belongs to."""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    """Last day of a unit that was closed or merged."""
+    successor: str | None = None
+    """The unit that took its work over; the closed one's id is never issued again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LifeEvent:
+    """An occasion (sự kiện) in the life of a citizen or a business, under which procedures are found."""
+
+    code: str
+    name: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDatabase:
+    """A national or sector database that replaces papers."""
+
+    code: str
+    kind: str
+    """`population`, `civil_status`, `land`, `business`."""
+    name: str
+    legal_basis: str
+    """Why it may be asked, in Vietnamese; it is logged with every look-up."""
+    correction: str
+    """Where people have wrong data put right, in Vietnamese."""
+
+
+UNITS = TypeAdapter(list[Unit])
+LIFE_EVENTS = TypeAdapter(list[LifeEvent])
+DATABASES = TypeAdapter(list[SourceDatabase])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +83,8 @@ class Tenant:
     calendar: WorkingCalendar
     profiles: tuple[Policy, ...]
     """Every policy profile of the folder."""
+    life_events: dict[str, LifeEvent]
+    databases: dict[str, SourceDatabase]
 
     def rules(self, moment: datetime) -> Rules:
         """By what deadlines are computed that begin at `moment`. NoPolicy when no profile is in force then."""
@@ -58,7 +95,7 @@ class Tenant:
 def load(folder: str) -> Tenant:
     """The tenant whose folder that is. KeyError, OSError or ValueError when it is not one."""
     about = _yaml(folder, "tenant.yaml")
-    units = TypeAdapter(list[Unit]).validate_python(_yaml(folder, "units.yaml")["units"])
+    units = _entries(folder, "units", UNITS)
     return Tenant(
         code_template=about["dossier_code"],
         portal_host=about["portal_host"],
@@ -66,7 +103,13 @@ def load(folder: str) -> Tenant:
         units={unit.id: unit for unit in units},
         calendar=_calendar(folder),
         profiles=tuple(_profile(file) for file in sorted(Path(folder).glob("policy*.yaml"))),
+        life_events={event.code: event for event in _entries(folder, "life_events", LIFE_EVENTS)},
+        databases={database.code: database for database in _entries(folder, "databases", DATABASES)},
     )
+
+
+def _entries(folder: str, name: str, kind: TypeAdapter[list[Entry]]) -> list[Entry]:
+    return kind.validate_python(_yaml(folder, f"{name}.yaml")[name], extra="forbid")
 
 
 def _yaml(folder: str, name: str) -> dict[str, Any]:
@@ -120,18 +163,72 @@ def _setting(entry: dict[str, Any]) -> Any:
     return {"value": entry["value"], "unit": entry["unit"], "cutoff": cutoff, "source": entry["source"]}
 
 
-def procedures(folder: str) -> list[Procedure]:
-    """Every procedure of the folder, checked; ProcedureInvalid names the file and all that is wrong with it."""
-    return [_procedure(file) for file in sorted(Path(folder, "procedures").glob("*.yaml"))]
+@cache
+def procedures(folder: str) -> tuple[Procedure, ...]:
+    """Every procedure of the folder, checked; ProcedureInvalid lists all that is wrong, each with file and place."""
+    read = [(file, _read(file)) for file in sorted(Path(folder, "procedures").glob("*.yaml"))]
+    found = [procedure for _, procedure in read if isinstance(procedure, Procedure)]
+    around = surroundings(load(folder), found)
+    wrong = [f"{file.name}: {fault}" for file, procedure in read for fault in _faults(procedure, around)]
+    if wrong:
+        raise ProcedureInvalid("\n".join(wrong))
+    return tuple(found)
 
 
-def _procedure(file: Path) -> Procedure:
+def surroundings(tenant: Tenant, procedures: Iterable[Procedure]) -> Surroundings:
+    """What these procedures may refer to."""
+    procedures = tuple(procedures)
+    return Surroundings(
+        units=tenant.units.keys(),
+        databases=tenant.databases.keys(),
+        life_events=tenant.life_events.keys(),
+        procedures={procedure.code for procedure in procedures},
+        results={result.code for procedure in procedures for result in procedure.results},
+    )
+
+
+def _faults(procedure: Procedure | list[str], around: Surroundings) -> Iterator[str]:
+    yield from faults(procedure, around) if isinstance(procedure, Procedure) else procedure
+
+
+def _read(file: Path) -> Procedure | list[str]:
+    """The procedure, or why the file is none. A misspelt key is a fault, not something to ignore."""
     try:
-        procedure = PROCEDURE.validate_python(yaml.safe_load(file.read_text("utf-8")))
-    except (ValidationError, yaml.YAMLError) as exc:
-        raise ProcedureInvalid(f"{file.name}: {exc}") from exc
-    catalogue.check(procedure)
-    return procedure
+        return parse(yaml.safe_load(file.read_text("utf-8")))
+    except yaml.YAMLError as exc:
+        return [f"this is not YAML: {exc}"]
+    except ValidationError as exc:
+        return [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors()]
+
+
+def parse(data: Any) -> Procedure:
+    """A procedure from a file's data; pydantic's ValidationError names what does not fit.
+
+    A case with `based_on` takes over everything of that other case that it does not say itself. An old record has only
+    a `legacy_level`, which then decides the service level.
+    """
+    if isinstance(data, dict):
+        data = {**data, **_service_level(data), "cases": _full_cases(data.get("cases"))}
+    return PROCEDURE.validate_python(data, extra="forbid")
+
+
+def _service_level(data: dict[str, Any]) -> dict[str, Any]:
+    if "service_level" in data or not data.get("legacy_level"):
+        return {}
+    presence = bool(data.get("presence_required"))
+    return {"service_level": level_from_legacy(data["legacy_level"], tuple(data.get("delivery", ())), presence)}
+
+
+def _full_cases(cases: Any) -> Any:
+    if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
+        return cases
+    by_code = {case.get("code"): case for case in cases}
+    full = []
+    for case in cases:
+        base = by_code.get(case.get("based_on"))
+        own = {key: value for key, value in case.items() if key != "based_on"}
+        full.append({**base, **own} if base else case)
+    return full
 
 
 async def _of(request: Request) -> Tenant:

@@ -102,6 +102,13 @@ def requirement(component: Mapping[str, Any]) -> str:
     return f"{needed} · {_MODES.get(component['mode'], component['mode'])}"
 
 
+def price(line: Mapping[str, Any]) -> str:
+    """What a fee line costs online before anything is filled in: `8.000 đ/bản`, and when or how it is reckoned."""
+    prices = line.get("unit_price")
+    amount = f"{dong(prices['online'])}{'/' + line['unit'] if line.get('unit') else ''}" if prices else ""
+    return ". ".join(filter(None, [amount, line.get("explained")]))
+
+
 def size(length: int) -> str:
     """Bytes for people: `120 KB`, `9,5 MB`."""
     return f"{number(round(length / 1024**2, 1))} MB" if length >= 1024**2 else f"{max(1, length // 1024)} KB"

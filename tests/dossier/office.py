@@ -20,7 +20,8 @@ from pypdf import PdfWriter
 from contracts.payment import FeePaid, PaymentMethod
 from kit.clock import now
 from kit.db import Database
-from services.dossier import subscribers
+from services.dossier import subscribers, tenant
+from services.dossier.catalogue.domain import Procedure
 
 ISSUER = "http://127.0.0.1:8101"
 UNIT, OTHER_UNIT = "H99.02.01", "H99.02.02"
@@ -29,6 +30,14 @@ PASSWORD = "only for tests"
 AN, BINH = UUID(int=0xA1), UUID(int=0xB1)
 OFFICERS = {role: UUID(int=number) for number, role in enumerate(("desk", "specialist", "leader", "clerk"), 0x100)}
 ANSWERS = {"event_type": "birth", "person_name": "Nguyễn Thị An", "copies": 2}
+
+
+TENANT = "deploy/tenants/an-binh"
+
+
+def procedure(code: str = PROCEDURE) -> Procedure:
+    """One of the fictional province's procedures."""
+    return next(each for each in tenant.procedures(TENANT) if each.code == code)
 
 
 def pdf(text: str = "Tờ khai") -> bytes:

@@ -37,7 +37,7 @@ from services.dossier.results import domain as results
 from services.dossier.results.domain import Result, ResultState
 
 TENANT = tenant.load("deploy/tenants/an-binh")
-PROCEDURE = tenant.procedures("deploy/tenants/an-binh")[0]
+PROCEDURE = next(each for each in tenant.procedures("deploy/tenants/an-binh") if each.code == "2.000635")
 UNIT, OTHER = "H99.02.01", "H99.02.02"
 MORNING = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 FLOW = Flow(PROCEDURE.cases[0].steps, TENANT.rules(MORNING))

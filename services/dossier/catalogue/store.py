@@ -76,7 +76,7 @@ def _procedure(definition: object, number: int) -> Procedure:
 
 SEARCH = """
 SELECT version, definition FROM procedure
-WHERE is_current AND search_text LIKE ALL ($1::text[])
+WHERE is_current AND (definition->>'retired')::boolean IS NOT TRUE AND search_text LIKE ALL ($1::text[])
 ORDER BY code LIMIT $2
 """
 

@@ -102,8 +102,11 @@ async def start_draft(body: NewDraft, citizen: Citizen, tx: Tx, tenant: TenantDe
     if found is None:
         raise NotFound("Không có thủ tục với mã này")
     procedure_id, procedure = found
+    if procedure.retired:
+        raise domain.ProcedureReplaced(replaced_by=[*procedure.replaced_by])
     case = _case(procedure, body.case)
-    if case.online_disabled or body.receiving_unit not in tenant.receiving_units:
+    takes = body.receiving_unit in tenant.receiving_units and procedure.is_offered_at(body.receiving_unit)
+    if case.online_disabled or not takes:
         raise domain.NotOpenOnline
     draft = Draft(
         id=ids.new(), owner_ref=citizen.ref, procedure_id=procedure_id, case=case.code,

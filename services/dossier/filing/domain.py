@@ -23,6 +23,7 @@ from contracts.refusal import Refusal
 from services.dossier.attachments.domain import ComponentFile, Upload, components_of
 from services.dossier.catalogue import domain as catalogue
 from services.dossier.catalogue.domain import Case, Procedure
+from services.dossier.clocks.calendar import HANOI
 from services.dossier.faults import Fault
 from services.dossier.processing.domain import (
     Act,
@@ -172,7 +173,7 @@ def sent(
     facts: Facts, case: Case, code: str, files: Sequence[ComponentFile], by: UUID, now: datetime
 ) -> tuple[Dossier, DossierSubmitted | DossierAwaitingPayment]:
     """What was put together is sent, by a person or as a member of an interlinked group (D3, D3')."""
-    lines = catalogue.fee_lines(case, facts.answers, facts.channel)
+    lines = catalogue.fee_lines(case, facts.answers, facts.channel, now.astimezone(HANOI).date())
     prepay = case.fee.timing == FeeTiming.BEFORE_ACCEPTANCE and sum(line.amount for line in lines) > 0
     act = Act.SUBMIT_UNPAID if prepay else Act.SUBMIT
     row = permitted(State.DRAFT, act, Actor(by, frozenset({"owner"})))
@@ -198,7 +199,7 @@ def _facts(draft: Draft, applicant: Applicant, procedure: Procedure, channel: Su
         procedure_version=procedure.version,
         procedure_name=procedure.name,
         case=draft.case,
-        level=procedure.service_level,
+        level=procedure.offer_at(draft.receiving_unit).service_level,
         receiving_unit=draft.receiving_unit,
         competent_unit=draft.receiving_unit,
         owner_ref=draft.owner_ref,

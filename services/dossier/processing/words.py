@@ -31,7 +31,7 @@ def receipt(
         raise ValueError("the receipt follows the acceptance")
     receiving = dossier.facts.receiving_unit
     unit = tenant.units.get(receiving, Unit(receiving, receiving))
-    case = procedure.case(dossier.facts.case)
+    case = procedure.case(dossier.facts.case).through(dossier.facts.channel)
     names = {component.code: component.name for component in case.components}
     delivery = DELIVERY[dossier.facts.delivery].format(place=unit.result_place or unit.name)
     return ReceiptFacts(

@@ -59,7 +59,7 @@ async def accept_dossier(
     expect(dossier, if_match)
     procedure, _ = await catalogue.version(tx, dossier.facts.procedure_id)
     moment = now()
-    case = procedure.case(dossier.facts.case)
+    case = procedure.case(dossier.facts.case).through(dossier.facts.channel)
     rules = tenant.rules(moment)
     domain.may_accept(dossier, actor(who))
     files = await attachments.files_of(tx, code)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from contracts.dossier import (
     Component,
@@ -16,7 +16,7 @@ from contracts.dossier import (
 from contracts.money import FeeLine, FeeTiming
 from contracts.refusal import Refusal
 from services.dossier.attachments.domain import ComponentFile
-from services.dossier.catalogue.domain import Case, fee_lines, is_mandatory
+from services.dossier.catalogue.domain import Case, amount_owed, fee_lines, is_mandatory
 from services.dossier.clocks.domain import Rules, promised
 from services.dossier.faults import Fault
 from services.dossier.processing.domain import (
@@ -128,15 +128,15 @@ def accept(
     may_accept(dossier, by)
     moved = move(dossier, Act.ACCEPT, by, now)
     due_at = promised(case, now, rules)
-    lines, timing = _owed_now(dossier, case)
+    lines, timing = _owed_now(dossier, case, rules.calendar.local_date(dossier.submitted_at or now))
     moved = replace(
         moved, accepted_at=now, due_at=due_at, original_due_at=due_at, acceptor_ref=by.ref,
         policy_version=rules.policy.version, fee_lines=lines or moved.fee_lines, fee_timing=timing,
-        payment_state=PaymentState.REQUESTED if lines else moved.payment_state,
+        payment_state=PaymentState.REQUESTED if amount_owed(lines) else moved.payment_state,
     )  # fmt: skip
     said = DossierAccepted(
         **envelope(moved, now), accepted_at=now, appointment_at=due_at, unit=by.unit or dossier.current_unit,
-        officer_ref=person(by), fee_lines=lines, fee_timing=timing if lines else FeeTiming.NONE,
+        officer_ref=person(by), fee_lines=lines, fee_timing=timing if amount_owed(lines) else FeeTiming.NONE,
         mau01_ref=f"{dossier.code}/mau-01", policy_version=rules.policy.version,
     )  # fmt: skip
     flow = Flow(case.steps, rules)
@@ -161,11 +161,11 @@ def _sent_on(dossier: Dossier, by: Actor, now: datetime) -> tuple[Dossier, Dossi
     return sent, said
 
 
-def _owed_now(dossier: Dossier, case: Case) -> tuple[tuple[FeeLine, ...], FeeTiming]:
-    """Fees that acceptance asks for; none when they were paid before."""
+def _owed_now(dossier: Dossier, case: Case, submitted_on: date) -> tuple[tuple[FeeLine, ...], FeeTiming]:
+    """Fees that acceptance asks for, at the rates of the day of submission; none when they were paid before."""
     if case.fee.timing == FeeTiming.BEFORE_ACCEPTANCE:
         return (), dossier.fee_timing
-    lines = fee_lines(case, dossier.facts.answers, dossier.facts.channel)
+    lines = fee_lines(case, dossier.facts.answers, dossier.facts.channel, submitted_on)
     return lines, case.fee.timing if lines else FeeTiming.NONE
 
 
