@@ -62,6 +62,7 @@ OWN = {
     "services/dossier/catalogue/checks.py": "what a procedure must be before it is published",
     "services/dossier/catalogue/expressions.py": "the language of conditions, questions and fees",
     "services/dossier/filing/answers.py": "what e-forms ask, and whether the answers fit",
+    "services/dossier/supplement/issuing.py": "issuing a request, confirming what came, closing what did not",
     "services/dossier/clocks/acts.py": "which clocks start and stop as a dossier moves",
     "services/dossier/clocks/policy.py": "the law's time limits as versioned profiles",
     "services/dossier/clocks/calendar.py": "working time, holidays, deadlines",

@@ -20,6 +20,7 @@ from services.dossier.processing.reception import api as reception
 from services.dossier.processing.work import api as work
 from services.dossier.results import api as results
 from services.dossier.settings import Settings
+from services.dossier.supplement import api as supplement
 
 app = service(
     "dossier",
@@ -38,6 +39,7 @@ app = service(
         obligation.router,
         endings.router,
         exceptions.router,
+        supplement.router,
         results.router,
         forms.router,
         history.router,

@@ -14,6 +14,7 @@ from services.dossier.clocks.domain import SILENT, Kind
 from services.dossier.forms import making
 from services.dossier.forms import store as forms
 from services.dossier.processing import store
+from services.dossier.supplement import issuing
 
 timers = Timers()
 timers.job(uploads.FORGET)(examination.forget)
@@ -28,6 +29,9 @@ async def ran_out(tx: Connection, timer: Timer) -> None:
     if clock is None or clock.is_paused or clock.passed_at or clock.due_at > moment:
         return
     await clocks.passed(tx, replace(clock, passed_at=moment))
+    if clock.kind is Kind.SUPPLEMENT_COMPLETION:
+        await issuing.close(tx, dossier, clock, moment)
+        return
     late, *said = domain.ran_out(clock, dossier, moment)
     await store.save(tx, late, *said)
 

@@ -79,7 +79,7 @@ class Office:
     """The dossier service on a fresh database, and those who work with it."""
 
     def __init__(self, http: httpx2.AsyncClient, db: Database, identity: Identity) -> None:
-        self.http, self.db = http, db
+        self.http, self.db, self.identity = http, db, identity
         self.an = identity.token(AN, "citizen", name="Nguyễn Thị An", acr=2)
         self.binh = identity.token(BINH, "citizen", name="Trần Văn Bình", acr=2)
         self.officers = {
@@ -89,6 +89,10 @@ class Office:
             role: identity.token(UUID(int=0x200), "officer", unit=OTHER_UNIT, roles=[role]) for role in OFFICERS
         }
         self.everything = identity.token(OFFICERS["specialist"], "officer", unit=UNIT, roles=list(OFFICERS))
+
+    def officer(self, *roles: str, unit: str = UNIT, ref: int = 0x300) -> dict[str, str]:
+        """The Authorization header of an officer with these roles."""
+        return self.identity.token(UUID(int=ref), "officer", unit=unit, roles=list(roles), name="Hoàng Thu Hà")
 
     async def call(
         self, method: str, path: str, who: dict[str, str], expect: int = 200, **options: Any

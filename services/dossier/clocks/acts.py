@@ -11,6 +11,9 @@ from services.dossier.processing.domain import Dossier
 from services.dossier.processing.workflow.domain import Flow
 from services.dossier.tenant import Tenant
 
+ALARMS = (Kind.DUE_SOON, Kind.APOLOGY_ALARM)
+"""Those of an appointment."""
+
 
 async def rules_of(tx: Connection | Database, dossier: Dossier, tenant: Tenant, now: datetime) -> Rules:
     """By what the dossier's deadlines are computed: the profile that it was accepted under, or today's before that."""
@@ -49,5 +52,25 @@ async def follow_step(tx: Connection, dossier: Dossier, flow: Flow, at: datetime
 
 async def start_alarms(tx: Connection, promise: Clock, rules: Rules, *, apologised: bool = False) -> None:
     """The alarms before this appointment, in place of those before the former one."""
-    await store.stop(tx, promise.dossier_code, [Kind.DUE_SOON, Kind.APOLOGY_ALARM], promise.started_at)
+    await store.stop(tx, promise.dossier_code, ALARMS, promise.started_at)
     await store.start(tx, *domain.alarms(promise, rules, ids.new, apologised=apologised))
+
+
+async def hold(tx: Connection, code: str, at: datetime, reason: str) -> None:
+    """The appointment stands still, for a reason that the citizen is told: a supplement where the province lets the
+    time go on afterwards, or a financial obligation where the case says so. Its alarms are off meanwhile."""
+    for promise in await store.running_of(tx, code, Kind.PROCESSING_DEADLINE):
+        await store.save(tx, domain.pause(promise, at, reason))
+        await store.stop(tx, code, ALARMS, at)
+
+
+async def go_on(tx: Connection, code: str, rules: Rules, at: datetime) -> Clock | None:
+    """The appointment that was held goes on with what was left of it; None when none was. The caller writes its
+    `due_at` into the dossier."""
+    for promise in await store.running_of(tx, code, Kind.PROCESSING_DEADLINE):
+        if promise.is_paused:
+            resumed = domain.resume(promise, at, rules.calendar)
+            await store.save(tx, resumed)
+            await start_alarms(tx, resumed, rules)
+            return resumed
+    return None

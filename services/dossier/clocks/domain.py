@@ -79,6 +79,9 @@ RUNS_IN: Mapping[Kind, frozenset[State]] = {
 }
 """A dossier that leaves these states stops the clock."""
 
+STANDS_IN = SUPPLEMENT_REQUESTED | {State.SUPPLEMENT_SUBMITTED, State.AWAITING_FINANCIAL_OBLIGATION}
+"""In these a clock that was paused is not given up: it may go on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -261,10 +264,7 @@ def _until(begun: Clock, due_at: datetime | None) -> Clock:
 
 def runs(kind: Kind, dossier: Dossier) -> bool:
     """Whether such a clock goes on in the state that the dossier is in."""
-    if dossier.state not in RUNS_IN[kind]:
-        return False
-    at_intake = kind in (Kind.RECEPTION_SLA, Kind.OFFICER_ALERT)
-    return not (at_intake and dossier.accepted_at)
+    return dossier.state in RUNS_IN[kind]
 
 
 def pause(running: Clock, now: datetime, reason: str) -> Clock:

@@ -12,7 +12,7 @@ from kit import timers
 from kit.db import Connection, Database
 from services.dossier.clocks import domain
 from services.dossier.clocks.calendar import Limit, Step
-from services.dossier.clocks.domain import SILENT, Clock, Kind, Pause
+from services.dossier.clocks.domain import SILENT, STANDS_IN, Clock, Kind, Pause
 from services.dossier.clocks.policy import Policy
 from services.dossier.processing.domain import Dossier
 
@@ -103,13 +103,20 @@ async def _stand(tx: Connection, code: str) -> None:
 STOP = """
 UPDATE clock SET stopped_at = $3
 WHERE dossier_code = $1 AND kind = ANY($2::text[]) AND stopped_at IS NULL AND ($4::text IS NULL OR key = $4)
+  AND NOT ($5 AND pauses @> '[{"until": null}]')
 RETURNING kind, key
 """
 
 
 async def stop(tx: Connection, code: str, kinds: Iterable[Kind], at: datetime, key: str | None = None) -> None:
     """The work is done, or nobody waits for it any more: these clocks stand for good."""
-    stopped = await tx.fetch(STOP, code, [*kinds], at, key)
+    await _stop(tx, code, [*kinds], at, key)
+
+
+async def _stop(
+    tx: Connection, code: str, kinds: list[Kind], at: datetime, key: str | None = None, *, spare_paused: bool = False
+) -> None:
+    stopped = await tx.fetch(STOP, code, kinds, at, key, spare_paused)
     for row in stopped:
         await timers.cancel(tx, row["kind"], f"{code} {row['key']}".rstrip())
     if stopped:
@@ -117,8 +124,9 @@ async def stop(tx: Connection, code: str, kinds: Iterable[Kind], at: datetime, k
 
 
 async def follow(tx: Connection, dossier: Dossier, at: datetime) -> None:
-    """Stop the clocks that do not go on in the state that the dossier has come to."""
-    await stop(tx, dossier.code, [kind for kind in Kind if not domain.runs(kind, dossier)], at)
+    """Stop the clocks that do not go on in the state that the dossier has come to; those that stand paused may wait."""
+    kinds = [kind for kind in Kind if not domain.runs(kind, dossier)]
+    await _stop(tx, dossier.code, kinds, at, spare_paused=dossier.state in STANDS_IN)
 
 
 RUNNING = "SELECT * FROM clock WHERE id = $1 AND stopped_at IS NULL"

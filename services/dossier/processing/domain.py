@@ -120,6 +120,8 @@ class Act(StrEnum):
     REGISTER_PAPER = "register_paper"
     ACCEPT = "accept"
     REQUEST_SUPPLEMENT = "request_supplement"
+    REQUEST_AGAIN = "request_again"
+    REQUEST_AGAIN_PROCESSING = "request_again_processing"
     SUPPLEMENT = "supplement"
     ACCEPT_AGAIN = "accept_again"
     REJECT = "reject"
@@ -201,6 +203,15 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row("D5", Act.ACCEPT, _INTAKE, S.ACCEPTED, {R.DESK}, "DossierAccepted", _C),
     _row(
         "D6", Act.REQUEST_SUPPLEMENT, {S.SUBMITTED}, S.SUPPLEMENT_REQUESTED_INTAKE, {R.DESK}, "SupplementRequested", _C
+    ),
+    # A further request follows a supplement that did not mend everything; the stage decides where the dossier waits.
+    _row(
+        "D6'", Act.REQUEST_AGAIN, {S.SUPPLEMENT_SUBMITTED}, S.SUPPLEMENT_REQUESTED_INTAKE, {R.DESK},
+        "SupplementRequested", _C,
+    ),
+    _row(
+        "D12'", Act.REQUEST_AGAIN_PROCESSING, {S.SUPPLEMENT_SUBMITTED}, S.SUPPLEMENT_REQUESTED_PROCESSING, {R.DESK},
+        "SupplementRequested", _C,
     ),
     _row("D7", Act.SUPPLEMENT, SUPPLEMENT_REQUESTED, S.SUPPLEMENT_SUBMITTED, {R.OWNER}, "SupplementSubmitted"),
     _row("D8", Act.ACCEPT_AGAIN, {S.SUPPLEMENT_SUBMITTED}, S.IN_PROCESS, {R.DESK}, "DossierAccepted", _C),
