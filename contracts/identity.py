@@ -14,10 +14,11 @@ from contracts.vocabulary import Vocabulary
 
 
 class VerificationSource(Vocabulary):
-    """Who vouched for the four fields: `vneid` (the national e-identity) or `desk` (an officer saw the
-    card)."""
+    """Who vouched for the four fields: `vneid` (the national e-identity), `national_portal` (Cổng Dịch vụ công quốc
+    gia) or `desk` (an officer saw the card)."""
 
     VNEID = "vneid"
+    NATIONAL_PORTAL = "national_portal"
     DESK = "desk"
 
 
@@ -41,16 +42,18 @@ class AboutAccount(Event):
 
 
 class AccountStandardised(AboutAccount):
-    """The account was proven to belong to one real person, and it is the only open one of that person.
+    """The account was proven to belong to one real person or organisation, and it is their only open one.
 
-    Dossiers filed earlier under the same identity number belong to it from now on.
+    Dossiers filed earlier under the same identity number belong to it from now on, also those that an officer
+    registered at the desk. Accounts that were locked in its favour each say so themselves (`AccountLocked`).
     """
 
     masked_name: str
     """The person's name as `N***** T** A*`: the first letter of each word, enough to recognise oneself."""
     identity_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     """HMAC-SHA256 of the identity number under the installation's key, in lower-case hex: equal numbers have
-    equal digests, and without the key nothing leads back to the number."""
+    equal digests, and without the key nothing leads back to the number. Of an organisation or business: the digest
+    of `mst:` and its tax code."""
     verification_source: VerificationSource
     """Who vouched for it."""
     standardised_at: AwareDatetime
@@ -63,7 +66,8 @@ class AccountLocked(AboutAccount):
     reason: LockReason
     """Why."""
     superseded_by: UUID | None = None
-    """The account that its dossiers belong to from now on, when it was a duplicate; otherwise null."""
+    """The account that its dossiers belong to from now on, when it was a duplicate; otherwise null: the dossiers of a
+    contradictory account may be another person's, and stay where they are until somebody has looked."""
 
 
 class AccountClosed(AboutAccount):

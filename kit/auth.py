@@ -6,9 +6,10 @@ A route takes `Citizen`, `Officer`, a role (`Depends(officer("desk"))`), a named
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,15 +19,27 @@ from fastapi import Depends, Request
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from joserfc.jws import extract_compact
+from joserfc.util import urlsafe_b64decode
+from pydantic_core import from_json
 
+from contracts.refusal import Refusal
 from kit.problems import Forbidden, Unauthenticated, Unavailable
 
 log = structlog.get_logger()
 
 ALGORITHMS = ["ES256"]
+KEYS_LIFE = 300.0
+"""Seconds after which the public keys are asked for again."""
 LEEWAY = 5
 """Seconds by which clocks may differ."""
+
+
+class FreshProofNeeded(Refusal):
+    """The act needs a login that is not older than `max_age` seconds (RFC 9470): log in again, then repeat it."""
+
+    status = 401
+    title = "Vui lòng xác nhận lại bạn là ai để tiếp tục"
+    title_en = "Log in again to go on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,8 @@ class SystemToken(Token):
 
 
 class Keys:
-    """Identity's public keys: fetched at first use, and again (every 10 s at most) when a token names a new one."""
+    """Identity's public keys: fetched at first use, again (every 10 s at most) when a token names a new one, and now
+    and then, so that a key that was taken back is not believed for ever."""
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
@@ -75,9 +89,19 @@ class Keys:
     async def named(self, kid: str) -> Any:
         if kid not in self._keys:
             await self._refresh()
+        elif time.monotonic() - self._fetched > KEYS_LIFE:
+            await self._refresh_if_possible()
         if kid not in self._keys:
             raise Unauthenticated("Phiên đăng nhập không còn hợp lệ, xin đăng nhập lại")
         return self._keys[kid]
+
+    async def _refresh_if_possible(self) -> None:
+        """Identity away is no reason to turn somebody away whose key was good a moment ago."""
+        try:
+            await self._refresh()
+        except Unavailable:
+            log.warning("auth.keys_not_renewed")
+            self._fetched = time.monotonic() - KEYS_LIFE + 10
 
     async def _refresh(self) -> None:
         async with self._lock:
@@ -97,11 +121,16 @@ class Keys:
         self._fetched = time.monotonic()
 
 
+REMEMBERED = 4096
+"""Tokens of one process that were checked before: a session sends the same one for most of a minute."""
+
+
 class Verifier:
     """Checks the tokens that are meant for one service."""
 
     def __init__(self, audience: str, keys: Keys) -> None:
         self.keys = keys
+        self._checked: OrderedDict[str, tuple[Token, float]] = OrderedDict()
         self._claims = jwt.JWTClaimsRegistry(
             leeway=LEEWAY,
             iss={"essential": True, "value": keys.issuer},
@@ -112,20 +141,31 @@ class Verifier:
 
     async def verify(self, encoded: str) -> Token:
         """The token's owner; Unauthenticated for anything that is not exactly right."""
+        owner, end = self._checked.get(encoded, (None, 0.0))
+        if owner and time.time() < end:
+            return owner
         try:
-            kid = _header(encoded)["kid"]
-            token = jwt.decode(encoded, await self.keys.named(kid), algorithms=ALGORITHMS)
-            if token.header.get("typ") != "at+jwt" or not isinstance(token.claims.get("aud"), str):
-                raise Unauthenticated
-            self._claims.validate(token.claims)
-            return _owner(token.claims)
+            owner, end = await self._check(encoded)
         except (JoseError, ValueError, KeyError, TypeError) as exc:
             log.info("auth.refused", error=type(exc).__name__)
             raise Unauthenticated("Phiên đăng nhập không hợp lệ hoặc đã hết hạn") from exc
+        self._checked[encoded] = owner, end
+        if len(self._checked) > REMEMBERED:
+            self._checked.popitem(last=False)
+        return owner
+
+    async def _check(self, encoded: str) -> tuple[Token, float]:
+        """(the owner, until when), once all of it was looked at."""
+        token = jwt.decode(encoded, await self.keys.named(_header(encoded)["kid"]), algorithms=ALGORITHMS)
+        if token.header.get("typ") != "at+jwt" or not isinstance(token.claims.get("aud"), str):
+            raise Unauthenticated
+        self._claims.validate(token.claims)
+        return _owner(token.claims), float(token.claims["exp"])
 
 
 def _header(encoded: str) -> dict[str, Any]:
-    header: dict[str, Any] = extract_compact(encoded.encode()).headers()
+    """What the token says of itself, before anything of it is believed."""
+    header: dict[str, Any] = from_json(urlsafe_b64decode(encoded.partition(".")[0].encode()))
     return header
 
 
@@ -197,6 +237,19 @@ def system(*names: str) -> Callable[[Request], Awaitable[SystemToken]]:
         return token
 
     _may_call(demand, f"system({', '.join(names)})")
+    return demand
+
+
+def recent(minutes: int = 10) -> Callable[[Request], Awaitable[None]]:
+    """A dependency, beside the one that says who may call: they proved who they are within these minutes."""
+
+    async def demand(request: Request) -> None:
+        token = _token(request)
+        if not isinstance(token, CitizenToken | OfficerToken):
+            raise Forbidden
+        if datetime.now(UTC) - token.auth_time > timedelta(minutes=minutes, seconds=LEEWAY):
+            raise FreshProofNeeded(max_age=minutes * 60)
+
     return demand
 
 

@@ -70,7 +70,9 @@ def answer(refusal: Refusal, language: str = "vi") -> JSONResponse:
     }
     headers = {"Retry-After": str(refusal.extra.get("retry_after", 5))} if refusal.status in (429, 503) else {}
     if refusal.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        age = refusal.extra.get("max_age")
+        step_up = f' error="insufficient_user_authentication", max_age={age}' if age else ""
+        headers["WWW-Authenticate"] = f"Bearer{step_up}"
     return JSONResponse(body, refusal.status, headers, media_type="application/problem+json")
 
 

@@ -78,6 +78,9 @@ class Site:
                 "MOTCUA_TOKEN_KEY": str(secrets.token_key),
                 "MOTCUA_DIGEST_KEY": secrets.digest_key,
                 **self._vneid(),
+                "MOTCUA_NATIONAL_PORTAL_ISSUER": self.url("vneid") + "/cong-quoc-gia",
+                "MOTCUA_NATIONAL_PORTAL_CLIENT_ID": self.secrets.vneid_client_id,
+                "MOTCUA_NATIONAL_PORTAL_CLIENT_SECRET": self.secrets.vneid_client_secret,
             },
             "dossier": {
                 "MOTCUA_LEADER_P12": str(secrets.leader_p12),

@@ -1,4 +1,8 @@
-"""Provision the tenant's demo officers: `python -m services.identity.seed`, as often as you like."""
+"""Provision the tenant's units and officers: `python -m services.identity.seed`, as often as you like.
+
+With MOTCUA_DEMO_PASSWORD every officer gets that password, for demonstrations. Without it they have none: each chooses
+one by a code to their own phone, and so does the first administrator.
+"""
 
 import asyncio
 import sys
@@ -8,50 +12,74 @@ from typing import Any
 
 import yaml
 
+from contracts import identifiers
 from kit import ids
 from kit.db import Database
 from kit.settings import load
-from services.identity import passwords, store
+from services.identity import passwords
+from services.identity.officers import domain, store
+from services.identity.officers.domain import Officer, Unit
 from services.identity.settings import IdentitySettings
 
 
-async def seed(db: Database, officers: Iterable[dict[str, Any]], password: str) -> int:
+async def seed(db: Database, officers: Iterable[dict[str, Any]], password: str | None) -> int:
     """Create or update each officer; how many. A hash is kept as long as it fits the password."""
     count = 0
-    for count, officer in enumerate(officers, 1):  # noqa: B007 (the count is the answer)
-        await store.provision(db, await _officer(db, officer, password))
+    for count, entry in enumerate(officers, 1):  # noqa: B007 (the count is the answer)
+        made = await _officer(db, entry, password)
+        async with db.transaction() as tx:
+            await store.provision(tx, made)
     return count
 
 
-async def _officer(db: Database, entry: dict[str, Any], password: str) -> store.Officer:
-    username = str(entry["username"]).lower()
+async def _officer(db: Database, entry: dict[str, Any], password: str | None) -> Officer:
+    username = domain.username(str(entry["username"]))
     known = await store.find_officer(db, username)
-    keep = known is not None and await passwords.matches(known.password_hash, password)
-    return store.Officer(
+    phone = entry.get("phone")
+    return Officer(
         ref=known.ref if known else ids.new(),
         username=username,
         display_name=str(entry["name"]),
         unit=str(entry["unit"]),
-        roles=[str(role) for role in entry["roles"]],
-        password_hash=known.password_hash if known and keep else await passwords.hashed(password),
+        roles=domain.roles(map(str, entry["roles"])),
+        title=str(entry.get("title", "")),
+        phone=identifiers.phone_number(str(phone)) if phone else None,
+        password_hash=await _hash(known.password_hash if known else None, password),
     )
+
+
+async def _hash(known: str | None, password: str | None) -> str | None:
+    if password is None or (known and await passwords.matches(known, password)):
+        return known
+    return await passwords.hashed(password)
+
+
+async def seed_units(db: Database, entries: Iterable[dict[str, Any]]) -> None:
+    """The tenant's agencies, also the closed ones."""
+    async with db.transaction() as tx:
+        for entry in entries:
+            await store.save_unit(tx, _unit(entry))
+
+
+def _unit(entry: dict[str, Any]) -> Unit:
+    ended = {name: entry.get(name) for name in ("valid_to", "successor")}
+    return Unit(entry["id"], entry["name"], entry["level"], entry["parent"], entry["valid_from"], **ended)
 
 
 async def main() -> str:
     settings = load(IdentitySettings)
-    if settings.demo_password is None:
-        return "MOTCUA_DEMO_PASSWORD is not set: no officer is provisioned"
-    entries = _officers_of(Path(settings.tenant))
+    tenant, password = Path(settings.tenant), settings.demo_password
     db = await Database.open(settings.database_url, size=2)
     try:
-        count = await seed(db, entries, settings.demo_password.get_secret_value())
+        await seed_units(db, _read(tenant, "units"))
+        count = await seed(db, _read(tenant, "officers"), password.get_secret_value() if password else None)
         return f"{count} officers are provisioned"
     finally:
         await db.close()
 
 
-def _officers_of(tenant: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = yaml.safe_load((tenant / "officers.yaml").read_text("utf-8"))["officers"]
+def _read(tenant: Path, what: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = yaml.safe_load((tenant / f"{what}.yaml").read_text("utf-8"))[what]
     return found
 
 

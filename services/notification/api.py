@@ -5,16 +5,24 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
+import aiosmtplib
 import asyncpg
-from fastapi import Query
-from pydantic import AwareDatetime, BaseModel
+import httpx2
+from fastapi import Depends, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.refusal import Refusal
-from kit.auth import Citizen
+from kit.auth import Citizen, SystemToken, system
 from kit.http import Db, Router
-from services.notification import store
+from kit.problems import Unavailable
+from kit.settings import load
+from services.notification import store, words
+from services.notification.providers import Undeliverable, email, sms
+from services.notification.settings import Settings
 
 router = Router(prefix="/api/v1", tags=["Thông báo"])
+
+Identity = Annotated[SystemToken, Depends(system("identity"))]
 
 
 class CursorNotOurs(Refusal):
@@ -76,3 +84,44 @@ def _position(cursor: str | None) -> tuple[datetime, UUID]:
         return datetime.fromisoformat(moment).astimezone(UTC), UUID(message_id)
     except ValueError:
         raise CursorNotOurs from None
+
+
+# ── one-time passwords ──
+
+
+class CodeUndeliverable(Refusal):
+    """The provider will never take it: the number or address is wrong."""
+
+    status = 422
+    title = "Không gửi được mã đến số điện thoại hoặc địa chỉ này"
+    title_en = "The code cannot be delivered there"
+
+
+class CodeMessage(BaseModel):
+    """A one-time password on its way to a phone or mailbox."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    message_id: UUID = Field(description="The same for a repetition, which then reaches nobody twice.")
+    template: str = Field(pattern="^(otp|account_exists)$")
+    channel: str = Field(pattern="^(sms|email)$")
+    to: str = Field(max_length=254, examples=["+84900000001"])
+    code: str = Field(pattern="^([0-9]{6})?$", examples=["204816"])
+    minutes: int = Field(ge=1, le=5)
+
+
+@router.post("/otp-messages", status_code=204)
+async def send_code(_: Identity, message: CodeMessage) -> None:
+    """Send a one-time password now. It is never stored, never logged and never on Kafka; 503: try again."""
+    said = {"otp": message.code, "m": str(message.minutes), "host": words.province().host}
+    settings = load(Settings)
+    try:
+        if message.channel == "sms":
+            await sms.send(settings, message.message_id, message.to, words.short(message.template, said))
+        else:
+            letter = words.letter(message.template, said)
+            await email.send(settings, words.province().host, message.message_id, message.to, letter)
+    except Undeliverable as no:
+        raise CodeUndeliverable() from no
+    except (sms.ProviderRefused, httpx2.HTTPError, OSError, aiosmtplib.SMTPException) as away:
+        raise Unavailable from away

@@ -268,6 +268,15 @@ def _message(
     )
 
 
+# ── one-time passwords: told at once, at identity's word, and kept nowhere ──
+
+CODE_TEMPLATES: Mapping[str, frozenset[str]] = {
+    "otp": frozenset({"otp", "m"}),
+    "account_exists": frozenset({"host"}),
+}
+"""Template → what it may say: the code and its minutes; or, instead of a code, that the phone has an account."""
+
+
 # ── what became of it ──
 
 

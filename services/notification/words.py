@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kit.db import Database
 from kit.settings import load
-from services.notification.domain import RULES, Letter, Province, Rule
+from services.notification.domain import CODE_TEMPLATES, RULES, Letter, Province, Rule
 from services.notification.settings import Settings
 
 SEGMENT = 160
@@ -47,7 +47,8 @@ class Text:
 def texts() -> Mapping[str, Text]:
     """The tenant's templates by key; TemplateRefused if one is missing or does not fit its rule."""
     folder = Path(load(Settings).tenant, "templates")
-    return {rule.template: _read(folder / f"{rule.template}.yaml", rule) for rule in RULES.values()}
+    news = {rule.template: _read(folder / f"{rule.template}.yaml", rule.variables, rule) for rule in RULES.values()}
+    return news | {name: _read(folder / f"{name}.yaml", may_say) for name, may_say in CODE_TEMPLATES.items()}
 
 
 async def check(_: Database) -> None:
@@ -56,15 +57,15 @@ async def check(_: Database) -> None:
     province()
 
 
-def _read(path: Path, rule: Rule) -> Text:
+def _read(path: Path, may_say: frozenset[str], rule: Rule | None = None) -> Text:
     if not path.exists():
         raise TemplateRefused(f"{path} is missing")
     raw: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
-    if raw["channels"] != rule.channels:
+    if rule and raw["channels"] != rule.channels:
         raise TemplateRefused(f"{path}: the channels are {rule.channels} by the rules, a template cannot change that")
     used = set().union(*(meta.find_undeclared_variables(_jinja.parse(raw[part])) for part in _PARTS))
-    if strangers := used - rule.variables:
-        raise TemplateRefused(f"{path}: {', '.join(sorted(strangers))}: not among {', '.join(sorted(rule.variables))}")
+    if strangers := used - may_say:
+        raise TemplateRefused(f"{path}: {', '.join(sorted(strangers))}: not among {', '.join(sorted(may_say))}")
     subject, body, sms = (_jinja.from_string(raw[part]) for part in _PARTS)
     return Text(raw["key"], raw["version"], subject, body, sms)
 

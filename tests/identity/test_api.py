@@ -10,9 +10,20 @@ from fastapi.routing import APIRoute
 from kit import auth
 from kit.auth import CitizenToken, OfficerToken, SystemToken
 from kit.problems import Unauthenticated
-from services.identity import api, passwords, seed, tokens
+from services.identity import passwords, seed, tokens
+from services.identity.accounts import api as accounts
+from services.identity.consents import api as consents
+from services.identity.logins import api as logins
+from services.identity.officers import api as officers
+from services.identity.sessions import api as sessions
 from tests.identity.conftest import AN, ISSUER, OFFICERS, PASSWORD, Identity
 from tests.identity.test_login import problem
+
+ROUTERS = [part.router for part in (accounts, consents, logins, officers, sessions)]
+ANY = {
+    "ref": UUID(int=1), "consent_id": UUID(int=1), "session_id": "0" * 64, "unit_id": "H99",
+    **dict.fromkeys(("state", "session", "challenge", "login"), "s" * 40),
+}  # fmt: skip
 
 
 def verifier(audience: str) -> auth.Verifier:
@@ -32,7 +43,7 @@ async def test_a_citizens_token_says_who_and_how_strongly_proven(identity: Ident
     token = await verifier("dossier").verify(made["access_token"])
     assert isinstance(token, CitizenToken)
     assert (str(token.ref), token.name, token.acr) == (session["account_ref"], "Nguyễn Thị An", 2)
-    assert made["expires_in"] == 300
+    assert made["expires_in"] <= 55
 
 
 async def test_a_token_is_worth_nothing_at_another_service(identity: Identity) -> None:
@@ -91,7 +102,7 @@ async def test_a_session_ends_by_logging_out(identity: Identity) -> None:
     session = (await identity.logs_in(AN))["session"]
 
     for _ in range(2):
-        assert (await identity.asks("gateway", "DELETE", f"/api/v1/sessions/{session}")).status_code == 204
+        assert (await identity.asks("gateway", "DELETE", f"/sessions/{session}")).status_code == 204
     assert problem(await identity.token(session)) == (401, "session-ended")
 
 
@@ -203,7 +214,7 @@ async def test_somebody_sees_their_own_profile(identity: Identity) -> None:
 
 async def test_contact_details_are_for_notification_and_every_time_is_recorded(identity: Identity) -> None:
     ref = (await identity.logs_in(AN))["account_ref"]
-    path = f"/api/v1/accounts/{ref}/contact"
+    path = f"/accounts/{ref}/contact"
 
     given = await identity.asks("notification", "GET", path, purpose="dossier_submitted")
 
@@ -216,7 +227,7 @@ async def test_contact_details_are_for_notification_and_every_time_is_recorded(i
 async def test_nobody_else_is_given_contact_details(identity: Identity, who: str) -> None:
     ref = (await identity.logs_in(AN))["account_ref"]
 
-    refused = await identity.asks(who, "GET", f"/api/v1/accounts/{ref}/contact", purpose="curiosity")
+    refused = await identity.asks(who, "GET", f"/accounts/{ref}/contact", purpose="curiosity")
 
     assert refused.status_code == 403
     assert await identity.db.fetchval("SELECT count(*) FROM contact_disclosure") == 0
@@ -225,17 +236,17 @@ async def test_nobody_else_is_given_contact_details(identity: Identity, who: str
 async def test_a_purpose_is_a_word(identity: Identity) -> None:
     ref = (await identity.logs_in(AN))["account_ref"]
 
-    answer = await identity.asks("notification", "GET", f"/api/v1/accounts/{ref}/contact", purpose="gọi cho bà An")
+    answer = await identity.asks("notification", "GET", f"/accounts/{ref}/contact", purpose="gọi cho bà An")
 
     assert answer.status_code == 422
     assert "bà An" not in answer.text
 
 
 async def test_without_a_token_only_keys_and_tokens_are_answered(identity: Identity) -> None:
-    routes = [route for route in api.router.routes if isinstance(route, APIRoute)]
-    assert len(routes) >= 6
+    routes = [route for part in ROUTERS for route in part.routes if isinstance(route, APIRoute)]
+    assert len(routes) >= 40
     for route in routes:
-        path = route.path.format(ref=UUID(int=1), state="s" * 40, session="s" * 40)
+        path = route.path.format_map(ANY)
         for method in route.methods or ():
             assert problem(await identity.http.request(method, path, json={})) == (401, "unauthenticated"), path
     assert (await identity.http.get("/.well-known/jwks.json")).json()["keys"][0].keys() >= {"kid", "x", "y"}

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from services.identity import clients
+from services.identity.providers import oidc
 from tests.identity.conftest import AN, BINH, DUNG_LEVEL_1, PORTAL, Identity
 from tests.standins.conftest import free_port
 
@@ -99,7 +99,7 @@ async def test_a_provider_that_is_away_is_said_to_be_away(identity: Identity, mo
     monkeypatch.setenv("MOTCUA_VNEID_ISSUER", f"http://127.0.0.1:{free_port()}")
 
     wish = {"provider": "vneid", "callback_url": f"{PORTAL}/dang-nhap/vneid"}
-    answer = await identity.asks("gateway", "POST", "/api/v1/logins", wish)
+    answer = await identity.asks("gateway", "POST", "/logins", wish)
 
     assert problem(answer) == (503, "provider-away")
     assert "VNeID" in answer.json()["title"]
@@ -110,7 +110,7 @@ async def test_a_provider_that_is_away_is_said_to_be_away(identity: Identity, mo
     ["https://evil.example/x", "http://127.0.0.1.evil.example:8080/x", "http://127.0.0.1:8081/dang-nhap/vneid"],
 )
 async def test_the_browser_comes_back_to_our_site_only(identity: Identity, elsewhere: str) -> None:
-    answer = await identity.asks("gateway", "POST", "/api/v1/logins", {"callback_url": elsewhere})
+    answer = await identity.asks("gateway", "POST", "/logins", {"callback_url": elsewhere})
 
     assert problem(answer) == (422, "callback-forbidden")
 
@@ -144,4 +144,4 @@ async def test_the_database_knows_no_secret_of_a_login_or_a_session(identity: Id
     ("claim", "level"), [("2", 2), (2, 2), ("level2", 2), ("1", 1), (None, 0), ("", 0), ("high", 0)]
 )
 def test_levels_are_read_from_whatever_providers_write(claim: object, level: int) -> None:
-    assert clients._level(claim) == level
+    assert oidc._level(claim) == level

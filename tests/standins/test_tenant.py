@@ -27,6 +27,8 @@ VALUES = {
     "amount": "1.600.000",
     "receipt": "0000001",
     "place": "Trung tam Phuc vu hanh chinh cong tinh An Binh",
+    "otp": "204816",
+    "m": "3",
     "host": "dichvucong.anbinh.example.vn",
     "lookup_url": "https://dichvucong.anbinh.example.vn/tra-cuu",
     "payment_url": "https://dichvucong.anbinh.example.vn/thanh-toan",
@@ -148,7 +150,7 @@ def test_a_template_uses_only_the_variables_it_names(path: Path) -> None:
     subject, body, sms = (jinja.from_string(template[part]).render(values) for part in ("subject", "body", "sms"))
 
     assert template["key"] == path.stem
-    assert VALUES["code"] in subject
+    assert "code" not in values or VALUES["code"] in subject
     assert "{" not in subject + body + sms
     assert sms.isascii()
     assert len(sms) <= 160

@@ -8,6 +8,10 @@ secret; codes work once and for a minute. There is no public VNeID protocol docu
 practice (`SoDinhDanh`, `HoVaTen` …), dates as dd/MM/yyyy, the level of the account as `acr`, `loAs` and `IAL`
 ("1" or "2").
 
+`prompt=login` (or `max_age=0`) asks for the login again, which interlinked services and step-up need; `auth_time` says
+when it was. Below `/cong-quoc-gia` the same process is the national portal (Cổng Dịch vụ công quốc gia): another issuer
+with another key and the same client, where businesses log in too (`MaSoThue`, `TenDoanhNghiep`).
+
 A program logs in like a browser: it posts `identity_number=000190000001` (or `cancel=1`) as a form to the
 authorization URL and is sent back to the redirect URI.
 

@@ -5,11 +5,12 @@ import binascii
 from typing import Annotated
 from urllib.parse import unquote_plus
 
-from fastapi import APIRouter, Depends, FastAPI, Form, Header, Query, Request, Response
+from fastapi import APIRouter, Cookie, Depends, FastAPI, Form, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from deploy.standins.common import page, standin
 from deploy.standins.vneid.provider import (
+    NATIONAL_PORTAL,
     AuthorizationRequest,
     OAuthError,
     Provider,
@@ -19,11 +20,16 @@ from deploy.standins.vneid.provider import (
 
 Asked = Annotated[AuthorizationRequest, Query()]
 
+COOKIE = "vneid-phien"
+
 router = APIRouter()
 
 
-def create(provider: Provider) -> FastAPI:
+def create(provider: Provider, national_portal: Provider | None = None) -> FastAPI:
+    """The provider, and the national portal below it."""
     app = standin("vneid")
+    if national_portal:
+        app.mount(NATIONAL_PORTAL, create(national_portal))
     app.state.provider = provider
     app.include_router(router)
     app.exception_handler(UnknownClient)(_tell_the_person)
@@ -51,7 +57,7 @@ async def jwks(vneid: VNeID) -> dict[str, object]:
 
 @router.get("/authorize")
 async def show_people(vneid: VNeID, asked: Asked) -> Response:
-    return _refused(vneid, asked) or _login_page(vneid)
+    return _refused(vneid, asked) or _login_page(vneid, asked)
 
 
 @router.post("/authorize")
@@ -60,6 +66,7 @@ async def log_in(
     asked: Asked,
     identity_number: Annotated[str, Form()] = "",
     cancel: Annotated[str, Form()] = "",
+    cookie: Annotated[str, Cookie(alias=COOKIE)] = "",
 ) -> Response:
     if refused := _refused(vneid, asked):
         return refused
@@ -67,8 +74,11 @@ async def log_in(
         return RedirectResponse(vneid.answer(asked, error="access_denied"), 303)
     person = vneid.people.get(identity_number)
     if person is None:
-        return _login_page(vneid, wrong=True)
-    return RedirectResponse(vneid.grant(asked, person), 303)
+        return _login_page(vneid, asked, wrong=True)
+    cookie, since = vneid.log_in(asked, person, cookie)
+    back = RedirectResponse(vneid.grant(asked, person, since), 303)
+    back.set_cookie(COOKIE, cookie, httponly=True, samesite="lax")
+    return back
 
 
 @router.post("/token")
@@ -86,7 +96,7 @@ async def userinfo(vneid: VNeID, authorization: Annotated[str, Header()] = "") -
     person = vneid.person_of(authorization.removeprefix("Bearer "))
     if person is None:
         return Response(status_code=401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
-    return JSONResponse(person.claims(), headers={"Cache-Control": "no-store"})
+    return JSONResponse(vneid.claims(person), headers={"Cache-Control": "no-store"})
 
 
 def _refused(provider: Provider, asked: AuthorizationRequest) -> Response | None:
@@ -101,10 +111,10 @@ def _refused(provider: Provider, asked: AuthorizationRequest) -> Response | None
     return None
 
 
-def _login_page(provider: Provider, *, wrong: bool = False) -> Response:
-    people = list(provider.people.values())
-    status = 400 if wrong else 200
-    return page("vneid.html", status, asker=provider.portal_name, people=people, wrong=wrong)
+def _login_page(provider: Provider, asked: AuthorizationRequest, *, wrong: bool = False) -> Response:
+    people = [p for p in provider.people.values() if provider.for_businesses or not p.business]
+    status, shown = 400 if wrong else 200, {"asker": provider.portal_name, "people": people, "title": provider.title}
+    return page("vneid.html", status, wrong=wrong, again=asked.wants_fresh_login, **shown)
 
 
 async def _tell_the_person(_: Request, error: UnknownClient) -> Response:

@@ -22,17 +22,27 @@ class Person:
     """When the identity card was issued."""
     level: int
     """Level of the electronic identity account, 1 or 2 (NĐ 69/2024/NĐ-CP)."""
+    business: dict[str, str] | None = None
+    """The business that this person acts for: `name`, `tax_code`, and the `number` of its account."""
 
     @property
     def sub(self) -> str:
-        """Opaque, the same at every start."""
-        return str(uuid5(NAMESPACE_URL, f"motcua:vneid-standin:{self.identity_number}"))
+        """Opaque, the same at every start; a business is another subject than who acts for it."""
+        return self._sub(with_business=False)
 
-    def claims(self) -> dict[str, str]:
+    def _sub(self, *, with_business: bool) -> str:
+        acts_for = f":{self.business['tax_code']}" if with_business and self.business else ""
+        return str(uuid5(NAMESPACE_URL, f"motcua:vneid-standin:{self.identity_number}{acts_for}"))
+
+    def claims(self, *, with_business: bool = False) -> dict[str, str]:
         """The identity as the portal receives it; an unknown e-mail is absent."""
         level = str(self.level)
+        business = self.business if with_business else None
         said = {
-            "sub": self.sub,
+            "sub": self._sub(with_business=with_business),
+            "MaSoThue": business["tax_code"] if business else None,
+            "TenDoanhNghiep": business["name"] if business else None,
+            "LoaiTaiKhoan": ("3" if business else "1") if with_business else None,
             "SoDinhDanh": self.identity_number,
             "HoVaTen": self.name,
             "NgayThangNamSinh": f"{self.date_of_birth:%d/%m/%Y}",

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -20,6 +20,8 @@ from deploy.standins.vneid import people
 from deploy.standins.vneid.people import Person
 
 TOKEN_SECONDS = 300
+NATIONAL_PORTAL = "/cong-quoc-gia"
+"""Below VNeID's address, in the same process."""
 
 
 class AuthorizationRequest(BaseModel):
@@ -33,6 +35,14 @@ class AuthorizationRequest(BaseModel):
     nonce: str = ""
     code_challenge: str = ""
     code_challenge_method: str = ""
+    prompt: str = ""
+    """`login`: the person logs in again, whoever is logged in here."""
+    max_age: str = ""
+    """Seconds since the last login that still count."""
+
+    @property
+    def wants_fresh_login(self) -> bool:
+        return "login" in self.prompt.split() or self.max_age == "0"
 
 
 class TokenRequest(BaseModel):
@@ -79,11 +89,17 @@ class Provider:
     portal_name: str
     code_seconds: float
     key: ECKey
+    title: str = "VNeID"
+    """What its pages call themselves."""
+    for_businesses: bool = False
+    """Businesses log in here too, and claims name them."""
     grants: Recent[Grant] = field(default_factory=lambda: Recent(10_000))
     used_codes: Recent[str] = field(default_factory=lambda: Recent(10_000))
     """Used code → the access token it gave: a code that comes twice takes its token with it."""
     sessions: Recent[tuple[Person, float]] = field(default_factory=lambda: Recent(10_000))
     """Access token → whom it speaks of, and until when."""
+    logged_in: Recent[tuple[str, int]] = field(default_factory=lambda: Recent(10_000))
+    """A browser's cookie → the identity number of who logged in there last, and when."""
 
     def check(self, asked: AuthorizationRequest) -> None:
         """Raises UnknownClient when nobody may be sent back, OAuthError when the asker is told."""
@@ -104,11 +120,27 @@ class Provider:
         below = any(uri.startswith(prefix.rstrip("/") + "/") for prefix in self.redirect_prefixes)
         return below and "#" not in uri and "\\" not in uri and ".." not in urlsplit(uri).path.split("/")
 
-    def grant(self, asked: AuthorizationRequest, person: Person) -> str:
+    def grant(self, asked: AuthorizationRequest, person: Person, auth_time: int | None = None) -> str:
         """The address that the browser of this person is sent back to, with a new code."""
         code = secrets.token_urlsafe(32)
-        self.grants[code] = Grant(asked, person, int(time.time()), time.monotonic() + self.code_seconds)
+        self.grants[code] = Grant(asked, person, auth_time or int(time.time()), time.monotonic() + self.code_seconds)
         return self.answer(asked, code=code)
+
+    def log_in(self, asked: AuthorizationRequest, person: Person, cookie: str) -> tuple[str, int]:
+        """(the browser's cookie, when this person logged in here): an earlier login counts unless a fresh one is
+        wanted, or `max_age` is over."""
+        number, since = self.logged_in.get(cookie, ("", 0))
+        age = int(time.time()) - since
+        too_old = asked.max_age.isdecimal() and age > int(asked.max_age)
+        if number == person.identity_number and not asked.wants_fresh_login and not too_old:
+            return cookie, since
+        fresh = secrets.token_urlsafe(24)
+        self.logged_in[fresh] = (person.identity_number, int(time.time()))
+        return fresh, int(time.time())
+
+    def claims(self, person: Person) -> dict[str, str]:
+        """What is said of a person here."""
+        return person.claims(with_business=self.for_businesses)
 
     def answer(self, asked: AuthorizationRequest, **parameters: str) -> str:
         """The redirect URI with the answer's parameters, the state and the issuer (RFC 9207)."""
@@ -151,7 +183,7 @@ class Provider:
     def _id_token(self, grant: Grant) -> str:
         issued_at = int(time.time())
         claims = {
-            **grant.person.claims(),
+            **self.claims(grant.person),
             "iss": self.issuer,
             "aud": self.client_id,
             "iat": issued_at,
@@ -182,7 +214,7 @@ class Provider:
             "id_token_signing_alg_values_supported": ["ES256"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "code_challenge_methods_supported": ["S256"],
-            "claims_supported": sorted({claim for person in self.people.values() for claim in person.claims()}),
+            "claims_supported": sorted({claim for person in self.people.values() for claim in self.claims(person)}),
             "authorization_response_iss_parameter_supported": True,
         }
 
@@ -195,9 +227,9 @@ def _s256(verifier: str) -> bytes:
     return base64.urlsafe_b64encode(digest).rstrip(b"=")
 
 
-def signing_key(secret: str) -> ECKey:
+def signing_key(secret: str, salt: bytes = b"") -> ECKey:
     """The key of this installation: the same after a restart, as a real provider's would be."""
-    scalar = int.from_bytes(hashlib.sha512(b"vneid signing key" + secret.encode()).digest())
+    scalar = int.from_bytes(hashlib.sha512(b"vneid signing key" + salt + secret.encode()).digest())
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
     private = ec.derive_private_key(scalar % (order - 1) + 1, ec.SECP256R1())
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -206,15 +238,21 @@ def signing_key(secret: str) -> ECKey:
     return key
 
 
-def from_environment() -> Provider:
-    """The provider that the environment of the package's docstring describes."""
+def from_environment() -> tuple[Provider, Provider]:
+    """VNeID and the national portal, as the environment of the package's docstring describes them."""
+    issuer = setting("MOTCUA_VNEID_ISSUER").rstrip("/")
+    portal = _provider(issuer + NATIONAL_PORTAL, b"national portal ")
+    return _provider(issuer, b""), replace(portal, title="Cổng Dịch vụ công quốc gia", for_businesses=True)
+
+
+def _provider(issuer: str, salt: bytes) -> Provider:
     tenant = Path(setting("MOTCUA_TENANT", "deploy/tenants/an-binh"))
     client_secret = setting("MOTCUA_VNEID_CLIENT_SECRET")
     return Provider(
-        issuer=setting("MOTCUA_VNEID_ISSUER").rstrip("/"),
+        issuer=issuer,
         client_id=setting("MOTCUA_VNEID_CLIENT_ID"),
         client_secret=client_secret,
-        key=signing_key(client_secret),
+        key=signing_key(client_secret, salt),
         redirect_prefixes=tuple(prefix.strip() for prefix in setting("MOTCUA_GATEWAY_URL").split(",")),
         people=people.read(tenant),
         portal_name=people.portal_name(tenant),
