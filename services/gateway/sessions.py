@@ -44,7 +44,7 @@ class Realm(StrEnum):
 
 
 VISIT = "luot-truy-cap"
-EARLY = 30
+EARLY = 10
 """Seconds before its end that a token is no longer used."""
 
 

@@ -23,16 +23,19 @@ from services.identity.settings import IdentitySettings
 
 
 async def seed(db: Database, officers: Iterable[dict[str, Any]], password: str | None) -> int:
-    """Create or update each officer; how many. A hash is kept as long as it fits the password."""
-    count = 0
+    """Create or update each officer; how many. A hash is kept as long as it fits the password.
+
+    Hashing is slow on purpose, so the officers of a demonstration share one hash.
+    """
+    count, known = 0, _Hashes(password)
     for count, entry in enumerate(officers, 1):  # noqa: B007 (the count is the answer)
-        made = await _officer(db, entry, password)
+        made = await _officer(db, entry, known)
         async with db.transaction() as tx:
             await store.provision(tx, made)
     return count
 
 
-async def _officer(db: Database, entry: dict[str, Any], password: str | None) -> Officer:
+async def _officer(db: Database, entry: dict[str, Any], hashes: "_Hashes") -> Officer:
     username = domain.username(str(entry["username"]))
     known = await store.find_officer(db, username)
     phone = entry.get("phone")
@@ -44,14 +47,25 @@ async def _officer(db: Database, entry: dict[str, Any], password: str | None) ->
         roles=domain.roles(map(str, entry["roles"])),
         title=str(entry.get("title", "")),
         phone=identifiers.phone_number(str(phone)) if phone else None,
-        password_hash=await _hash(known.password_hash if known else None, password),
+        password_hash=await hashes.keep_or_make(known.password_hash if known else None),
     )
 
 
-async def _hash(known: str | None, password: str | None) -> str | None:
-    if password is None or (known and await passwords.matches(known, password)):
-        return known
-    return await passwords.hashed(password)
+class _Hashes:
+    """Hashes of the one password that is given out, made or checked once."""
+
+    def __init__(self, password: str | None) -> None:
+        self._password = password
+        self._good: str | None = None
+
+    async def keep_or_make(self, known: str | None) -> str | None:
+        """The known hash when it fits, or one that does; None (or the known one) when no password is given out."""
+        if self._password is None or (known and known == self._good):
+            return known
+        if known and await passwords.matches(known, self._password):
+            self._good = known
+        self._good = self._good or await passwords.hashed(self._password)
+        return self._good
 
 
 async def seed_units(db: Database, entries: Iterable[dict[str, Any]]) -> None:

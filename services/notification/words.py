@@ -47,8 +47,8 @@ class Text:
 def texts() -> Mapping[str, Text]:
     """The tenant's templates by key; TemplateRefused if one is missing or does not fit its rule."""
     folder = Path(load(Settings).tenant, "templates")
-    news = {rule.template: _read(folder / f"{rule.template}.yaml", rule.variables, rule) for rule in RULES.values()}
-    return news | {name: _read(folder / f"{name}.yaml", may_say) for name, may_say in CODE_TEMPLATES.items()}
+    news = {rule.template: _read(folder / f"{rule.template}.yaml", rule) for rule in RULES.values()}
+    return news | {name: _text(folder / f"{name}.yaml", may_say) for name, may_say in CODE_TEMPLATES.items()}
 
 
 async def check(_: Database) -> None:
@@ -57,12 +57,16 @@ async def check(_: Database) -> None:
     province()
 
 
-def _read(path: Path, may_say: frozenset[str], rule: Rule | None = None) -> Text:
+def _read(path: Path, rule: Rule) -> Text:
+    return _text(path, rule.variables, rule.channels)
+
+
+def _text(path: Path, may_say: frozenset[str], channels: dict[str, str] | None = None) -> Text:
     if not path.exists():
         raise TemplateRefused(f"{path} is missing")
     raw: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
-    if rule and raw["channels"] != rule.channels:
-        raise TemplateRefused(f"{path}: the channels are {rule.channels} by the rules, a template cannot change that")
+    if channels and raw["channels"] != channels:
+        raise TemplateRefused(f"{path}: the channels are {channels} by the rules, a template cannot change that")
     used = set().union(*(meta.find_undeclared_variables(_jinja.parse(raw[part])) for part in _PARTS))
     if strangers := used - may_say:
         raise TemplateRefused(f"{path}: {', '.join(sorted(strangers))}: not among {', '.join(sorted(may_say))}")

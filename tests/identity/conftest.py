@@ -193,7 +193,7 @@ async def _provision(db: Database) -> None:
         about = {"display_name": entry["name"], "unit": entry["unit"], "roles": tuple(entry["roles"])}
         officer = Officer(
             ids.new(), str(entry["username"]), phone=entry.get("phone"), password_hash=_hashes[0], **about
-        )  # type: ignore[arg-type]
+        )
         async with db.transaction() as tx:
             await officers.provision(tx, officer)
             for unit in UNITS:
