@@ -6,6 +6,7 @@ from services.dossier.attachments import api as attachments
 from services.dossier.catalogue import api as catalogue
 from services.dossier.clocks import api as clocks
 from services.dossier.documents import api as documents
+from services.dossier.extension import api as extension
 from services.dossier.filing import api as filing
 from services.dossier.forms import api as forms
 from services.dossier.history import api as history
@@ -40,6 +41,7 @@ app = service(
         endings.router,
         exceptions.router,
         supplement.router,
+        extension.router,
         results.router,
         forms.router,
         history.router,

@@ -126,7 +126,7 @@ async def test_a_fee_that_comes_first_is_paid_before_the_desk_sees_anything(offi
     desk = office.officers["desk"]
     assert (await office.call("GET", f"/dossiers/{code}", office.an))["status"] == "awaiting_prepayment"
     assert (await office.call("GET", "/queues/reception", desk))["items"] == []
-    assert await office.db.fetchval("SELECT count(*) FROM timer") == 0
+    assert await office.db.fetchval("SELECT count(*) FROM timer WHERE key = $1", code) == 0
     assert name(await office.act(code, "acceptance", expect=409)) == "act-not-possible"
 
     await office.paid(code)
@@ -134,7 +134,7 @@ async def test_a_fee_that_comes_first_is_paid_before_the_desk_sees_anything(offi
     assert [item["code"] for item in (await office.call("GET", "/queues/reception", desk))["items"]] == [code]
     assert await office.events(code) == [(1, "DossierAwaitingPayment"), (2, "DossierSubmitted")]
     assert (await office.bodies(code))["DossierSubmitted"]["components"][0]["code"] == "TP-TL-01"
-    assert {row["kind"] for row in await office.db.fetch("SELECT kind FROM timer")} == {
+    assert {row["kind"] for row in await office.db.fetch("SELECT kind FROM timer WHERE key = $1", code)} == {
         "reception_sla",
         "officer_alert",
     }
