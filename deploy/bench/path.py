@@ -60,7 +60,7 @@ async def _figures(rig: Rig, much: Extent, folder: Path) -> Figures:
     rates = {20: much.latency_seconds, 200: much.latency_seconds, 1000: much.latency_seconds / 2}
     latencies = await relay.latency(rig, rates=rates, repetitions=much.steady)
     _say("services start")
-    await rig.stack.up(*SERVICES, env={"MOTCUA_TENANT": str(submissions.tenant(folder))})
+    await rig.stack.up(*SERVICES, "clamav", env={"MOTCUA_TENANT": str(submissions.tenant(folder))})
     _say("projection")
     projected = await projection.throughput(rig, count=much.projected, repetitions=much.repetitions)
     citizens = await submissions.people(rig)

@@ -79,7 +79,7 @@ async def late_event_among_others(stack: Stack, history: History) -> str:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mutation", ["no_inbox", "ack_first", "cursor"])
 async def test_the_checker_notices_when_the_system_is_broken(stack: Stack, mutation: str) -> None:
-    await stack.up("identity", "dossier", "tracking", env={"PYTHONPATH": f"{MUTATIONS / mutation}:{ROOT}"})
+    await stack.up("identity", "dossier", "tracking", "clamav", env={"PYTHONPATH": f"{MUTATIONS / mutation}:{ROOT}"})
     history = History()
     nemesis = asyncio.create_task(faults.kill_consumer_before_commit(stack, "tracking"))
 
@@ -93,7 +93,7 @@ async def test_the_checker_notices_when_the_system_is_broken(stack: Stack, mutat
 
 @pytest.mark.timeout(300)
 async def test_the_same_faults_are_harmless_to_the_system_as_it_is(stack: Stack) -> None:
-    await stack.up("identity", "dossier", "tracking")
+    await stack.up("identity", "dossier", "tracking", "clamav")
     history = History()
     nemesis = asyncio.create_task(faults.kill_consumer_before_commit(stack, "tracking"))
 

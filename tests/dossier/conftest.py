@@ -13,7 +13,8 @@ from kit.settings import load
 from services.dossier.app import app
 from services.dossier.catalogue.api import publish_folder
 from services.dossier.settings import Settings
-from tests.dossier.office import ISSUER, PASSWORD, Identity, Office, certificate, p12
+from tests.dossier.office import ISSUER, PASSWORD, Identity, Issued, Office, certificate, p12
+from tests.dossier.signers import PublicCA
 from tests.scanners import Listening
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
@@ -31,8 +32,22 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
+@pytest.fixture(scope="session")
+def public_ca(tmp_path_factory: pytest.TempPathFactory) -> PublicCA:
+    """Who vouches for citizens that sign."""
+    return PublicCA.made_in(tmp_path_factory.mktemp("public-ca"))
+
+
+@pytest.fixture(scope="session")
+def an(public_ca: PublicCA) -> Issued:
+    """Nguyễn Thị An's certificate and key."""
+    return certificate("Nguyễn Thị An", public_ca.root)
+
+
 @pytest.fixture
-def settings(infra: Infra, keys: dict[str, Path], scanner: Listening, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(
+    infra: Infra, keys: dict[str, Path], scanner: Listening, public_ca: PublicCA, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     monkeypatch.setattr("kit.settings._loaded", {})
     environment = {
         "IDENTITY_URL": ISSUER,
@@ -45,6 +60,7 @@ def settings(infra: Infra, keys: dict[str, Path], scanner: Listening, monkeypatc
         "SEAL_P12": str(keys["seal"]),
         "P12_PASSWORD": PASSWORD,
         "SCANNER_URL": scanner.url,
+        "SIGNER_ROOTS": str(public_ca.roots),
     }
     for name, value in environment.items():
         monkeypatch.setenv(f"MOTCUA_{name}", value)

@@ -22,12 +22,13 @@ from uuid import UUID
 from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.dossier import SignatureStatus
 from kit import ids
-from kit.auth import Caller, CitizenToken, OfficerToken, Token
+from kit.auth import Caller, CitizenToken, OfficerToken, Token, officer
 from kit.clock import now
 from kit.db import Connection, Database
 from kit.files import FilesDep
-from kit.http import Db, Router, Tx
+from kit.http import Db, Later, Router, Tx
 from kit.problems import Forbidden, NotFound
 from services.dossier.attachments import domain, examination, store
 from services.dossier.attachments.domain import Upload, Verdict
@@ -36,11 +37,12 @@ from services.dossier.filing import domain as filing
 from services.dossier.filing import store as drafts
 from services.dossier.processing import api as processing
 from services.dossier.processing.api import Code
-from services.dossier.processing.domain import SUPPLEMENT_REQUESTED, TERMINAL, Dossier
+from services.dossier.processing.domain import SUPPLEMENT_REQUESTED, TERMINAL, Dossier, NotYourUnit
 from services.dossier.processing.store import lock as lock_dossier
 
 router = Router(prefix="/api/v1", tags=["attachments"])
 
+Checker = Annotated[OfficerToken, Depends(officer("desk", "specialist"))]
 ComponentCode = Annotated[str, Path(max_length=60)]
 
 
@@ -80,10 +82,38 @@ class UploadView(BaseModel):
     message: str | None = None
     """What is wrong, in Vietnamese; it continues a sentence that begins with the file's name."""
     pages: int | None = None
+    signed: SignatureStatus = SignatureStatus.NOT_SIGNED
+    """What checking its digital signatures gave."""
 
 
 class Uploads(BaseModel):
     items: list[UploadView]
+
+
+class Check(BaseModel):
+    """One check of the digital signatures of a file."""
+
+    status: SignatureStatus
+    verified_by: domain.VerifiedBy
+    verified_at: datetime
+    officer_ref: UUID | None
+    note: str | None
+    report: domain.SignatureReport | None
+    """What the machine found of each signature: signer, certificate, chain, revocation, integrity, time stamp."""
+
+
+class Checks(BaseModel):
+    items: list[Check]
+
+
+class ManualCheck(BaseModel):
+    """What the NEAC's tool (https://neac.gov.vn) said about the file's signatures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: SignatureStatus
+    note: str = Field(min_length=5, max_length=1000)
+    """What was seen, where: part of the record."""
 
 
 def view(upload: Upload) -> UploadView:
@@ -226,3 +256,38 @@ async def _start(tx: Connection, files: FilesDep, upload: Upload, procedure_id: 
 async def _complete(upload: Upload, db: Database, files: FilesDep) -> UploadView:
     (examined,) = await examination.examine([upload], db, files)
     return view(examined)
+
+
+# ── signatures of a dossier's files ───────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/dossiers/{code}/files/{file_id}/signature-checks")
+async def list_signature_checks(code: Code, file_id: UUID, caller: Caller, db: Db) -> Checks:
+    """Every check of the file's digital signatures, the newest first; the newest counts."""
+    await processing.readable(db, code, caller)
+    return await _checks(db, (await store.file(db, code, file_id)).sha256)
+
+
+@router.post("/dossiers/{code}/files/{file_id}/signature-checks", status_code=201)
+async def check_signature(
+    code: Code, file_id: UUID, who: Checker, db: Db, later: Later, files: FilesDep, body: ManualCheck | None = None
+) -> Checks:
+    """Kiểm tra chữ ký số: the machine checks again, with the roots and revocation lists of now; or, with a body, the
+    officer records what the NEAC's tool said. What was checked before stays on record."""
+    dossier = await processing.readable(db, code, who)
+    if dossier.current_unit != who.unit:
+        raise NotYourUnit
+    file, moment = await store.file(db, code, file_id), now()
+    if body:
+        check = domain.by_officer(file, body.status, who.ref, body.note, moment)
+    else:
+        data = await files.read(f"clean/{file.sha256}")
+        check = domain.by_machine(file, await examination.verify(data, file.content_type, moment))
+    tx = await later.begin()
+    await store.add_checks(tx, check)
+    return await _checks(tx, file.sha256)
+
+
+async def _checks(db: Database | Connection, sha256: str) -> Checks:
+    checks = await store.checks_of(db, sha256)
+    return Checks(items=[Check.model_validate(check, from_attributes=True) for check in checks])

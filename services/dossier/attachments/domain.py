@@ -127,6 +127,11 @@ class Upload:
         return quarantined(self.id)
 
     @property
+    def signed(self) -> SignatureStatus:
+        """What checking its signatures gave when it was examined."""
+        return self.report.status if self.report else SignatureStatus.NOT_SIGNED
+
+    @property
     def clean_key(self) -> str:
         return f"clean/{self.sha256}"
 
@@ -144,6 +149,12 @@ class ComponentFile:
     sha256: str
     pages: int
     source: ComponentSource
+    signed: SignatureStatus = SignatureStatus.NOT_SIGNED
+    """What the newest check of its digital signatures gave, by machine or officer."""
+    is_checked: bool = False
+    """Whether there is a record of such a check."""
+    report: SignatureReport | None = None
+    """The machine's report, of a file that is about to become part of a dossier."""
 
 
 class FileRefused(Refusal):
@@ -159,6 +170,50 @@ class UploadsClosed(Refusal):
 
     title = "Hồ sơ không có yêu cầu bổ sung nào đang chờ, không nhận thêm tệp"
     title_en = "No supplement is being asked for; the dossier takes no more files"
+
+
+class SignatureUnchecked(Refusal):
+    """A dossier is accepted only when every signature in it has a record of its check (NĐ 45/2020/NĐ-CP); the check
+    can be asked for, or an officer records what the NEAC's tool said."""
+
+    title = "Còn tệp chưa được kiểm tra chữ ký số, xin kiểm tra rồi tiếp nhận"
+    title_en = "A file's digital signature was not checked yet"
+
+
+class PaperDemandedForSignedComponent(Refusal):
+    """Demanding paper for a component that is validly signed is forbidden (NĐ 45/2020/NĐ-CP, Art. 6(2)(b))."""
+
+    title = "Không được yêu cầu bản giấy của thành phần đã ký số hợp lệ"
+    title_en = "Paper may not be demanded for a component with a valid digital signature"
+
+
+class NothingSigned(Refusal):
+    title = "Tệp không có chữ ký số nào để xác nhận"
+    title_en = "The file carries no digital signature that could be confirmed"
+
+
+class VerifiedBy(StrEnum):
+    """Who checked a signature."""
+
+    MACHINE = "machine"
+    OFFICER = "officer"
+    """With the NEAC's tool (https://neac.gov.vn)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureCheck:
+    """One check of the digital signatures of a file. Checks are only ever added; they belong to the bytes, so that a
+    file which another dossier has too, as a copy or a link, was checked there as well."""
+
+    sha256: str
+    status: SignatureStatus
+    verified_by: VerifiedBy
+    verified_at: datetime
+    officer_ref: UUID | None = None
+    note: str | None = None
+    """What the officer saw, where, in their words."""
+    report: SignatureReport | None = None
+    """The machine's."""
 
 
 def declared(component: Component, file_name: str, content_type: str, size: int) -> None:
@@ -191,17 +246,31 @@ def chosen(case: Case, uploads: Sequence[Upload]) -> list[Upload]:
     return kept[::-1]
 
 
+UNSIGNED = {
+    SignatureStatus.NOT_SIGNED: ("signature_missing", "chưa được ký số, mà thành phần này bắt buộc ký số"),
+    SignatureStatus.INVALID: ("signature_invalid", "có chữ ký số không hợp lệ, xin ký lại rồi tải lại"),
+    SignatureStatus.INDETERMINATE: (
+        "signature_indeterminate",
+        "có chữ ký số chưa xác thực được: chứng thư hết hạn, bị thu hồi hoặc không do tổ chức được công nhận cấp",
+    ),
+}
+"""What is wrong with the signature of a component that the law wants signed."""
+
+
 def faults(case: Case, uploads: Iterable[Upload]) -> list[Fault]:
     """Every upload that may not become part of a dossier, and why."""
-    return [_fault(case, upload) for upload in uploads if upload.verdict is not Verdict.CLEAN]
+    return [fault for upload in uploads if (fault := _fault(case.component(upload.component_code), upload))]
 
 
-def _fault(case: Case, upload: Upload) -> Fault:
-    component = case.component(upload.component_code)
+def _fault(component: Component | None, upload: Upload) -> Fault | None:
+    rule, message = upload.rule or "not_examined", upload.message or "chưa được kiểm tra, xin thử lại"
+    if upload.verdict is Verdict.CLEAN:
+        if not (component and component.signature_required) or upload.signed == SignatureStatus.VALID:
+            return None
+        rule, message = UNSIGNED[upload.signed]
     name = component.name if component else upload.component_code
-    message = upload.message or "chưa được kiểm tra, xin thử lại"
     about = f"“{name}”: tệp “{upload.file_name}” {message}"
-    return Fault(f"components.{upload.component_code}", upload.rule or "not_examined", about)
+    return Fault(f"components.{upload.component_code}", rule, about)
 
 
 def taken(uploads: Iterable[Upload], source: ComponentSource = ComponentSource.UPLOAD) -> list[ComponentFile]:
@@ -215,6 +284,7 @@ def _taken(upload: Upload, source: ComponentSource) -> ComponentFile:
     return ComponentFile(
         id=upload.id, component_code=upload.component_code, file_name=upload.file_name,
         content_type=upload.content_type, size=upload.size, sha256=upload.sha256, pages=upload.pages, source=source,
+        signed=upload.signed, is_checked=upload.report is not None, report=upload.report,
     )  # fmt: skip
 
 
@@ -225,7 +295,62 @@ def components_of(files: Sequence[ComponentFile]) -> tuple[contract.Component, .
         contract.Component(
             code=code,
             document_refs=tuple(str(file.id) for file in files if file.component_code == code),
+            signed=worst([file.signed for file in files if file.component_code == code]),
             source=source,
         )
         for code, source in codes
     )
+
+
+def worst(statuses: Iterable[SignatureStatus]) -> SignatureStatus:
+    """What a paper in several files, or a file with several signatures, comes to."""
+    found = set(statuses)
+    for status in (SignatureStatus.INVALID, SignatureStatus.INDETERMINATE, SignatureStatus.NOT_SIGNED):
+        if status in found:
+            return status
+    return SignatureStatus.VALID if found else SignatureStatus.NOT_SIGNED
+
+
+# ── what the desk may do with signed files ────────────────────────────────────────────────────────────────────
+
+
+def signatures_checked(files: Iterable[ComponentFile]) -> None:
+    """Refuse while a signature that came with the dossier has no record of its check (D5, REC-6)."""
+    unchecked = [file for file in files if not file.is_checked and file.source in SENT]
+    if unchecked:
+        raise SignatureUnchecked(errors=[{"field": f"components.{file.component_code}"} for file in unchecked])
+
+
+SENT = frozenset({ComponentSource.UPLOAD, ComponentSource.PAPER})
+
+
+def is_validly_signed(component_code: str, files: Iterable[ComponentFile]) -> bool:
+    """Whether every file that the dossier has for that component now is validly signed."""
+    return worst(file.signed for file in files if file.component_code == component_code) == SignatureStatus.VALID
+
+
+def refuse_paper_demand(component_code: str, files: Iterable[ComponentFile]) -> None:
+    """Refuse to ask for the paper of a component that is validly signed (REC-7).
+
+    Whoever asks an applicant for originals or paper calls this for each component, with `store.files_of` the dossier.
+    Allowed stays what the law demands with a reason of its own, and handing paper over when the result is collected.
+    """
+    if is_validly_signed(component_code, files):
+        raise PaperDemandedForSignedComponent(
+            "Nghị định 45/2020/NĐ-CP, Điều 6 khoản 2 điểm b: không được yêu cầu bản giấy để đối chiếu thành phần hồ sơ "
+            "đã được ký số hợp lệ",
+            component=component_code,
+        )
+
+
+def by_officer(
+    file: ComponentFile, status: SignatureStatus, officer_ref: UUID, note: str, now: datetime
+) -> SignatureCheck:
+    """What an officer found with the NEAC's tool; where the machine saw no signature there is none to confirm."""
+    if file.is_checked and file.signed == SignatureStatus.NOT_SIGNED and status != SignatureStatus.NOT_SIGNED:
+        raise NothingSigned
+    return SignatureCheck(file.sha256, status, VerifiedBy.OFFICER, now, officer_ref, note)
+
+
+def by_machine(file: ComponentFile, report: SignatureReport) -> SignatureCheck:
+    return SignatureCheck(file.sha256, report.status, VerifiedBy.MACHINE, report.verified_at, report=report)

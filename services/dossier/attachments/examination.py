@@ -76,13 +76,13 @@ async def _looked_at(upload: Upload, data: bytes) -> Upload:
         answer = await sandbox.shared().parse(data, upload.content_type, _trust(), now())
     except Unfit as unfit:
         return replace(upload, verdict=Verdict.REFUSED, rule=unfit.rule, message=unfit.message)
-    return replace(upload, verdict=Verdict.CLEAN, pages=answer.pages, report=answer.signatures)
+    return replace(upload, verdict=Verdict.CLEAN, pages=answer.pages, report=answer.report)
 
 
-async def verify(data: bytes, content_type: str, moment: datetime) -> SignatureReport | None:
+async def verify(data: bytes, content_type: str, moment: datetime) -> SignatureReport:
     """What checking the signatures of a kept file gives now; lists of roots and revocations may be newer than its
     first check."""
-    return (await sandbox.shared().parse(data, content_type, _trust(), moment)).signatures
+    return (await sandbox.shared().parse(data, content_type, _trust(), moment)).report
 
 
 async def forget(_: Database, job: Timer) -> None:

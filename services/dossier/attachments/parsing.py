@@ -39,6 +39,13 @@ class Answer:
     signatures: SignatureReport | None = None
     unfit: tuple[str, str] | None = None
 
+    @property
+    def report(self) -> SignatureReport:
+        """What checking the signatures gave, of a file that can be taken."""
+        if self.signatures is None:
+            raise ValueError("the file was not taken apart")
+        return self.signatures
+
 
 WISH, ANSWER = TypeAdapter(Wish), TypeAdapter(Answer)
 

@@ -30,7 +30,7 @@ from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverage
 from pyhanko_certvalidator import ValidationContext
 
 from contracts.dossier import SignatureStatus
-from services.dossier.attachments.domain import Revocation, Signature, SignatureReport, SignerType
+from services.dossier.attachments.domain import Revocation, Signature, SignatureReport, SignerType, worst
 
 USAGE = KeyUsageConstraints(key_usage={"digital_signature", "non_repudiation"})
 BROKEN = (PdfError, SignatureValidationError, ValueError, KeyError, TypeError, IndexError, AttributeError)
@@ -69,7 +69,7 @@ class _Trust:
         return ValidationContext(
             trust_roots=self.roots, other_certs=self.others, crls=self.revocation_lists, moment=moment,
             allow_fetching=False, retroactive_revinfo=True,
-            revocation_mode="hard-fail" if self.must_know_revocation else "soft-fail",
+            revocation_mode="require" if self.must_know_revocation else "soft-fail",
         )  # fmt: skip
 
 
@@ -84,15 +84,7 @@ def verify(data: bytes, content_type: str, files: TrustFiles, moment: datetime) 
         each = asyncio.run(_verify_each(found, trust, moment))
     except BROKEN as exc:
         return replace(report, status=SignatureStatus.INDETERMINATE, why=f"unreadable: {type(exc).__name__}")
-    return replace(report, status=overall(each), signatures=tuple(each))
-
-
-def overall(each: list[Signature]) -> SignatureStatus:
-    """The worst of them."""
-    for status in (SignatureStatus.INVALID, SignatureStatus.INDETERMINATE, SignatureStatus.VALID):
-        if any(signature.status == status for signature in each):
-            return status
-    return SignatureStatus.NOT_SIGNED
+    return replace(report, status=worst(signature.status for signature in each), signatures=tuple(each))
 
 
 async def _verify_each(found: list[EmbeddedPdfSignature], trust: _Trust, moment: datetime) -> list[Signature]:

@@ -8,11 +8,20 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter
 
-from contracts.dossier import ComponentSource
+from contracts.dossier import ComponentSource, SignatureStatus
 from kit import timers
 from kit.db import Connection, Database
 from kit.problems import NotFound
-from services.dossier.attachments.domain import QUARANTINED, ComponentFile, SignatureReport, Upload, Verdict
+from services.dossier.attachments.domain import (
+    QUARANTINED,
+    ComponentFile,
+    SignatureCheck,
+    SignatureReport,
+    Upload,
+    Verdict,
+    VerifiedBy,
+    by_machine,
+)
 
 REPORT = TypeAdapter(SignatureReport)
 
@@ -112,25 +121,33 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 
 async def add_files(tx: Connection, code: str, version: int, files: Sequence[ComponentFile]) -> None:
-    """The files that the dossier has from this version of it on, in place of older ones of the same components."""
+    """The files that the dossier has from this version of it on, in place of older ones of the same components, with
+    the machine's checks of their signatures."""
     rows = [
         (file.id, code, file.component_code, file.file_name, file.content_type, file.size, file.sha256, file.pages,
          file.source, version)
         for file in files
     ]  # fmt: skip
     await tx.executemany(ADD_FILE, rows)
+    await add_checks(tx, *[by_machine(file, file.report) for file in files if file.report])
 
 
 FILES = """
-SELECT id, component_code, file_name, content_type, size, sha256, pages, source FROM component_file f
+SELECT f.id, component_code, file_name, content_type, size, sha256, pages, source,
+    coalesce(c.status, 'not_signed') AS signed, c.id IS NOT NULL AS is_checked
+FROM component_file f
+LEFT JOIN LATERAL (SELECT id, status FROM signature_check WHERE sha256 = f.sha256 ORDER BY id DESC LIMIT 1) c ON true
 WHERE dossier_code = $1 AND since_version = (
     SELECT max(since_version) FROM component_file n
     WHERE n.dossier_code = f.dossier_code AND n.component_code = f.component_code)
-ORDER BY component_code, id
+ORDER BY component_code, f.id
 """
 EVERY_FILE = """
-SELECT id, component_code, file_name, content_type, size, sha256, pages, source FROM component_file
-WHERE dossier_code = $1 ORDER BY component_code, since_version, id
+SELECT f.id, component_code, file_name, content_type, size, sha256, pages, source,
+    coalesce(c.status, 'not_signed') AS signed, c.id IS NOT NULL AS is_checked
+FROM component_file f
+LEFT JOIN LATERAL (SELECT id, status FROM signature_check WHERE sha256 = f.sha256 ORDER BY id DESC LIMIT 1) c ON true
+WHERE dossier_code = $1 ORDER BY component_code, since_version, f.id
 """
 
 
@@ -146,4 +163,48 @@ async def every_file_of(db: Database | Connection, code: str) -> list[ComponentF
 
 def _file(row: asyncpg.Record) -> ComponentFile:
     file = ComponentFile(**dict(row))
-    return replace(file, source=ComponentSource(file.source))
+    return replace(file, source=ComponentSource(file.source), signed=SignatureStatus(file.signed))
+
+
+async def file(db: Database | Connection, code: str, file_id: UUID) -> ComponentFile:
+    """One file of the dossier, of whichever version; NotFound when it has none with that id."""
+    for found in await every_file_of(db, code):
+        if found.id == file_id:
+            return found
+    raise NotFound("Hồ sơ không có tệp này")
+
+
+# ── checks of signatures ──────────────────────────────────────────────────────────────────────────────────────
+
+ADD_CHECK = """
+INSERT INTO signature_check (sha256, status, verified_by, verified_at, officer_ref, note, report)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+
+
+async def add_checks(tx: Connection, *checks: SignatureCheck) -> None:
+    rows = [
+        (check.sha256, check.status, check.verified_by, check.verified_at, check.officer_ref, check.note,
+         check.report and REPORT.dump_python(check.report, mode="json"))
+        for check in checks
+    ]  # fmt: skip
+    await tx.executemany(ADD_CHECK, rows)
+
+
+CHECKS = """
+SELECT sha256, status, verified_by, verified_at, officer_ref, note, report FROM signature_check
+WHERE sha256 = $1 ORDER BY id DESC
+"""
+
+
+async def checks_of(db: Database | Connection, sha256: str) -> list[SignatureCheck]:
+    """Every check of the file with these bytes, the newest first."""
+    return [_check(row) for row in await db.fetch(CHECKS, sha256)]
+
+
+def _check(row: asyncpg.Record) -> SignatureCheck:
+    found = SignatureCheck(**dict(row))
+    report = REPORT.validate_python(found.report) if found.report else None
+    return replace(
+        found, status=SignatureStatus(found.status), verified_by=VerifiedBy(found.verified_by), report=report
+    )

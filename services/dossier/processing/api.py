@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Response
 from pydantic import BaseModel
 
-from contracts.dossier import DeliveryMethod
+from contracts.dossier import DeliveryMethod, SignatureStatus
 from contracts.money import FeeLine
 from kit.auth import Caller, CitizenToken, OfficerToken, Token, officer
 from kit.clock import now
@@ -65,6 +65,8 @@ class FileView(BaseModel):
     content_type: str
     size: int
     pages: int
+    signed: SignatureStatus
+    """What the newest check of its digital signatures gave."""
 
 
 class HistoryLine(BaseModel):

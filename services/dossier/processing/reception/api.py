@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kit.clock import now
 from kit.http import IfMatch, Router, Tx
 from services.dossier.attachments import store as attachments
+from services.dossier.attachments.domain import signatures_checked
 from services.dossier.catalogue import store as catalogue
 from services.dossier.clocks.acts import follow_step, start_processing
 from services.dossier.forms import domain as forms_domain
@@ -64,6 +65,7 @@ async def accept_dossier(
     domain.may_accept(dossier, actor(who))
     files = await attachments.files_of(tx, code)
     domain.check_components(case, dossier, files)
+    signatures_checked(files)
     accepted, *events = domain.accept(dossier, actor(who), moment, case, rules)
     flow = Flow(case.steps, rules)
     officer = await standing.whose_turn(tx, accepted)
