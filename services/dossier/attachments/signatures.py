@@ -28,6 +28,11 @@ from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.policy_decl import (
+    CertRevTrustPolicy,
+    RevocationCheckingPolicy,
+    RevocationCheckingRule,
+)
 
 from contracts.dossier import SignatureStatus
 from services.dossier.attachments.domain import Revocation, Signature, SignatureReport, SignerType, worst
@@ -65,11 +70,22 @@ class _Trust:
     def others(self) -> list[x509.Certificate]:
         return [certificate for certificate in (*self.public, *self.official) if certificate.self_signed == "no"]
 
-    def context(self, moment: datetime) -> ValidationContext:
+    def has_list_of(self, issuer: x509.Name, moment: datetime) -> bool:
+        """Whether there is a revocation list of that issuer which has not run out."""
+        lists = (entry["tbs_cert_list"] for entry in self.revocation_lists if entry.issuer == issuer)
+        return any((ends := one["next_update"].native) is None or ends >= moment for one in lists)
+
+    def context(self, certificate: x509.Certificate, moment: datetime) -> ValidationContext:
+        """A list that is there counts, whether or not the certificate says where to find it."""
+        known = self.has_list_of(certificate.issuer, moment)
+        required, otherwise = RevocationCheckingRule.CRL_OR_OCSP_REQUIRED, RevocationCheckingRule.CHECK_IF_DECLARED_SOFT
+        rules = RevocationCheckingPolicy(
+            ee_certificate_rule=required if known or self.must_know_revocation else otherwise,
+            intermediate_ca_cert_rule=required if self.must_know_revocation else otherwise,
+        )
         return ValidationContext(
             trust_roots=self.roots, other_certs=self.others, crls=self.revocation_lists, moment=moment,
-            allow_fetching=False, retroactive_revinfo=True,
-            revocation_mode="require" if self.must_know_revocation else "soft-fail",
+            allow_fetching=False, revinfo_policy=CertRevTrustPolicy(rules, retroactive_revinfo=True),
         )  # fmt: skip
 
 
@@ -104,13 +120,15 @@ async def _verify(embedded: EmbeddedPdfSignature, trust: _Trust, moment: datetim
         serial=f"{certificate.serial_number:x}", issuers=tuple(_issuers(status)),
         valid_from=certificate.not_valid_before, valid_to=certificate.not_valid_after,
         signed_at=status.signer_reported_dt, time_stamp=stamped,
-        revocation=_revocation(status, trust), intact=bool(status.intact and status.valid),
+        revocation=_revocation(status, trust, moment), intact=bool(status.intact and status.valid),
         covers_file=status.coverage == SignatureCoverageLevel.ENTIRE_FILE,
     )  # fmt: skip
 
 
 async def _status(embedded: EmbeddedPdfSignature, trust: _Trust, moment: datetime) -> PdfSignatureStatus:
-    context = trust.context(moment)
+    if embedded.signer_cert is None:
+        raise ValueError("the signature names no certificate")
+    context = trust.context(embedded.signer_cert, moment)
     return await async_validate_pdf_signature(embedded, context, context, key_usage_settings=USAGE)
 
 
@@ -164,12 +182,11 @@ def _signer_type(status: PdfSignatureStatus, trust: _Trust) -> SignerType | None
     return SignerType.CITIZEN if person else SignerType.ORGANISATION
 
 
-def _revocation(status: PdfSignatureStatus, trust: _Trust) -> Revocation:
+def _revocation(status: PdfSignatureStatus, trust: _Trust, moment: datetime) -> Revocation:
     if status.revoked:
         return Revocation.REVOKED
-    issuer = status.signing_cert.issuer
-    known = any(entry.issuer == issuer for entry in trust.revocation_lists)
-    return Revocation.GOOD if known and status.trusted else Revocation.UNKNOWN
+    known = status.trusted and trust.has_list_of(status.signing_cert.issuer, moment)
+    return Revocation.GOOD if known else Revocation.UNKNOWN
 
 
 # ── the operator's files ──────────────────────────────────────────────────────────────────────────────────────
