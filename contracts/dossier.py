@@ -695,6 +695,19 @@ class DossierClosed(AboutDossier):
     """Opaque reference of the notice (Mẫu 05)."""
 
 
+class OwnerLinked(AboutDossier):
+    """The dossier belongs to an account that was not known to be its owner's when it was sent.
+
+    Somebody filed it for a person without an account, or it was handed in on paper, and that person has one now; or an
+    account was locked because its owner has another. Whoever keeps `owner_ref` or `submitter_ref` replaces them.
+    """
+
+    owner_ref: UUID
+    """Opaque reference of the owner from now on."""
+    submitter_ref: UUID
+    """Opaque reference of the submitter from now on; news goes to them."""
+
+
 DossierEvent = (
     DossierAwaitingPayment
     | DossierSubmitted
@@ -722,6 +735,7 @@ DossierEvent = (
     | DossierAcknowledged
     | ResultQuestioned
     | ResultQuestionAnswered
+    | OwnerLinked
 )
 
 DOSSIERS = Channel(

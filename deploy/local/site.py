@@ -83,6 +83,7 @@ class Site:
                 "MOTCUA_NATIONAL_PORTAL_CLIENT_SECRET": self.secrets.vneid_client_secret,
             },
             "dossier": {
+                "MOTCUA_DIGEST_KEY": secrets.digest_key,
                 "MOTCUA_LEADER_P12": str(secrets.leader_p12),
                 "MOTCUA_TRUST_ROOTS": str(secrets.trust_root),
                 "MOTCUA_SEAL_P12": str(secrets.seal_p12),

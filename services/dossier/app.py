@@ -8,6 +8,9 @@ from services.dossier.clocks import api as clocks
 from services.dossier.documents import api as documents
 from services.dossier.extension import api as extension
 from services.dossier.filing import api as filing
+from services.dossier.filing.completeness import api as completeness
+from services.dossier.filing.reuse import api as reuse
+from services.dossier.filing.sending import api as sending
 from services.dossier.forms import api as forms
 from services.dossier.history import api as history
 from services.dossier.processing import api as processing
@@ -29,6 +32,9 @@ app = service(
         catalogue.router,
         clocks.router,
         filing.router,
+        completeness.router,
+        reuse.router,
+        sending.router,
         attachments.router,
         documents.router,
         processing.router,

@@ -10,6 +10,9 @@ from kit import settings
 class Settings(settings.Settings):
     """Keys are read at the first signature; a service that never signs needs none."""
 
+    digest_key: str = Field(default="", repr=False)
+    """The installation's key for digests of identity numbers, the same as identity's. Filing for somebody else, or at
+    the desk, needs it."""
     gateway_url: str = ""
     """Where citizens look dossiers up, as printed on forms; without it, the tenant's portal host."""
     leader_p12: Path | None = None
@@ -29,3 +32,9 @@ class Settings(settings.Settings):
     """Whether a citizen's signature counts only when a CRL says that the certificate holds."""
     scanner_url: str = ""
     """The virus scanner, `tcp://host:3310` of ClamAV's clamd; without one no file is taken."""
+
+    def digest(self) -> bytes:
+        """The key; without one, digests would be anybody's to compute."""
+        if not self.digest_key:
+            raise ValueError("MOTCUA_DIGEST_KEY is not set")
+        return self.digest_key.encode()

@@ -1,6 +1,8 @@
 """Kafka in: news of dossiers and of their fees becomes messages."""
 
-from contracts.dossier import DOSSIERS, DossierEvent, Filing
+from dataclasses import replace
+
+from contracts.dossier import DOSSIERS, DossierEvent, Filing, OwnerLinked
 from contracts.notification import MessageChannel
 from contracts.payment import PAYMENTS, PaymentEvent
 from kit import timers
@@ -20,6 +22,9 @@ async def on_dossier(tx: Connection, event: DossierEvent) -> None:
         about = domain.correspondence(event)
         await store.remember(tx, about)
         await _tell_early_news(tx, about)
+    elif about and isinstance(event, OwnerLinked):
+        about = replace(about, recipient_ref=event.submitter_ref)
+        await store.remember(tx, about)
     if about:
         await _tell(tx, event, about)
 

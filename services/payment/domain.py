@@ -10,7 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from contracts.dossier import DossierAwaitingPayment, DossierSubmitted
+from contracts.dossier import DossierAwaitingPayment, DossierSubmitted, OwnerLinked
 from contracts.money import FeeKind, FeeLine, FeeTiming
 from contracts.payment import FeePaid, FeeRequested, PaymentEvent, PaymentMethod, ReceiptIssued
 from contracts.refusal import Refusal
@@ -243,9 +243,10 @@ Act = tuple[Bill, *tuple[PaymentEvent, ...]]
 # What the dossier tells us.
 
 
-def introduce(bill: Bill, filing: DossierAwaitingPayment | DossierSubmitted) -> Bill:
+def introduce(bill: Bill, filing: DossierAwaitingPayment | DossierSubmitted | OwnerLinked) -> Bill:
     """Whose dossier it is, and which unit collects."""
-    return replace(bill, unit=filing.receiving_unit, owner_ref=filing.owner_ref, submitter_ref=filing.submitter_ref)
+    unit = bill.unit if isinstance(filing, OwnerLinked) else filing.receiving_unit
+    return replace(bill, unit=unit, owner_ref=filing.owner_ref, submitter_ref=filing.submitter_ref)
 
 
 def request(bill: Bill, new: FeeAssessment, now: datetime) -> Act:

@@ -10,6 +10,7 @@ from contracts.dossier import (
     DossierStopped,
     DossierSubmitted,
     DossierWithdrawn,
+    OwnerLinked,
 )
 from contracts.money import FeeTiming
 from kit import ids
@@ -30,7 +31,7 @@ async def on_dossier(tx: Connection, event: DossierEvent) -> None:
             bill = domain.introduce(await store.open_bill(tx, event.dossier_code), event)
             fees = FeeAssessment(ids.new(), FeeTiming.BEFORE_ACCEPTANCE, event.fee_lines, event.due_at)
             await store.save(tx, *domain.request(bill, fees, now()))
-        case DossierSubmitted():
+        case DossierSubmitted() | OwnerLinked():
             bill = await store.open_bill(tx, event.dossier_code)
             await store.save(tx, domain.introduce(bill, event))
         case DossierAccepted():

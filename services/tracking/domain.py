@@ -33,6 +33,7 @@ from contracts.dossier import (
     GroupState,
     InterlinkedProgressed,
     InterlinkedSubmitted,
+    OwnerLinked,
     ResultDelivered,
     ResultIssued,
     ResultQuestionAnswered,
@@ -266,6 +267,7 @@ _DOSSIER: dict[type, Callable[[Any], Change]] = {
     DossierWithdrawn: lambda _: {"state": "withdrawn"},
     DossierStopped: lambda _: {"state": "stopped"},
     DossierClosed: lambda _: {"state": "closed_incomplete"},
+    OwnerLinked: lambda e: {"owner_ref": e.owner_ref, "submitter_ref": e.submitter_ref},
     InterlinkedSubmitted: _interlinked,
     InterlinkedProgressed: _progressed,
 }
@@ -348,6 +350,7 @@ TOLD: dict[type, tuple[str, str | None, frozenset[str]]] = {
     DossierClosed: ("Đóng hồ sơ do không bổ sung", None, frozenset({"reason", "mau05_ref"})),
     InterlinkedSubmitted: ("Gửi hồ sơ liên thông", "receiving_unit", frozenset()),
     InterlinkedProgressed: ("Cập nhật các thủ tục liên thông", None, frozenset()),
+    OwnerLinked: ("Gắn hồ sơ với tài khoản của chủ hồ sơ", None, frozenset()),
     DossierAcknowledged: ("Cơ quan giải quyết đã nhận hồ sơ liên thông", "unit", frozenset()),
     ResultQuestioned: ("Cơ quan liên thông đề nghị kiểm tra kết quả", "asking_unit", frozenset({"reason"})),
     ResultQuestionAnswered: ("Đã trả lời đề nghị kiểm tra kết quả", "unit", frozenset({"outcome"})),

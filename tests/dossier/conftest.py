@@ -51,6 +51,7 @@ def settings(
     monkeypatch.setattr("kit.settings._loaded", {})
     environment = {
         "IDENTITY_URL": ISSUER,
+        "DIGEST_KEY": "key of tests",
         "S3_URL": infra.s3.url,
         "S3_ACCESS_KEY": infra.s3.access_key,
         "S3_SECRET_KEY": infra.s3.secret_key,

@@ -98,7 +98,7 @@ async def test_nobody_agrees_to_a_text_that_is_not_in_force(office: Office) -> N
 async def test_the_texts_can_be_read_without_a_login(office: Office) -> None:
     answer = await office.http.get("/api/v1/consents/texts")
 
-    assert {item["purpose"] for item in answer.json()["items"]} == {"document_reuse", "autofill"}
+    assert {item["purpose"] for item in answer.json()["items"]} == {"document_reuse"}
 
 
 async def test_a_withdrawn_consent_stays_on_record_and_can_be_given_anew(office: Office) -> None:

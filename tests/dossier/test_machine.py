@@ -19,7 +19,8 @@ from contracts.refusal import Refusal
 from services.dossier import tenant
 from services.dossier.clocks import calendar
 from services.dossier.clocks import domain as clocks
-from services.dossier.filing.domain import Applicant, Draft, submit
+from services.dossier.filing.domain import Draft, Parties, submit
+from services.dossier.parties.domain import Person
 from services.dossier.processing.domain import (
     LABELS,
     TERMINAL,
@@ -79,16 +80,16 @@ def test_every_act_has_a_row() -> None:
 
 def draft(**changes: Any) -> Draft:
     fields: dict[str, Any] = {
-        "id": UUID(int=1), "owner_ref": UUID(int=2), "procedure_id": UUID(int=3), "case": "normal",
+        "id": UUID(int=1), "keeper_ref": UUID(int=2), "procedure_id": UUID(int=3), "case": "normal",
         "receiving_unit": UNIT, "answers": {"event_type": "birth", "person_name": "An", "copies": 2},
         "delivery": DeliveryMethod.ONLINE, "sms_opt_in": False, "version": 1, "dossier_code": None,
-        "updated_at": MORNING, **changes,
+        "updated_at": MORNING, "submitter": Person(name="Nguyễn Thị An"), **changes,
     }  # fmt: skip
     return Draft(**fields)
 
 
 def filed(now: datetime = MORNING, **changes: Any) -> tuple[Dossier, Event]:
-    return submit(draft(**changes), Applicant(UUID(int=2), "An"), PROCEDURE, "H99.02.01-261120-0001", (), now)
+    return submit(draft(**changes), Parties(UUID(int=2), UUID(int=2)), PROCEDURE, "H99.02.01-261120-0001", (), now)
 
 
 actors = st.builds(
@@ -235,13 +236,13 @@ def test_a_fee_that_comes_first_keeps_the_dossier_from_the_desk() -> None:
     case = PROCEDURE.cases[0]
     before = replace(case, fee=replace(case.fee, timing=FeeTiming.BEFORE_ACCEPTANCE))
     procedure = replace(PROCEDURE, cases=(before,))
-    waiting, said = submit(draft(), Applicant(UUID(int=2), "An"), procedure, "H99.02.01-261120-0001", (), MORNING)
+    waiting, said = submit(draft(), Parties(UUID(int=2), UUID(int=2)), procedure, "H99.02.01-261120-0001", (), MORNING)
 
     assert waiting.state is State.AWAITING_PREPAYMENT
     assert isinstance(said, contract.DossierAwaitingPayment)
     assert said.amount == 16_000
     later = MORNING + timedelta(hours=3)
-    there, submitted = reception.prepaid(waiting, (), later)
+    there, submitted = reception.prepaid(waiting, (), PaymentState.PAID, later)
     assert (there.state, there.submitted_at, submitted.version) == (State.SUBMITTED, later, 2)
     desk = Actor(UUID(int=9), frozenset({"desk"}), UNIT)
     accepted, event = reception.accept(there, desk, later, before, TENANT.rules(later))

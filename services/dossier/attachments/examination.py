@@ -85,6 +85,11 @@ async def verify(data: bytes, content_type: str, moment: datetime) -> SignatureR
     return (await sandbox.shared().parse(data, content_type, _trust(), moment)).report
 
 
+async def pages_of(data: bytes, content_type: str) -> int:
+    """The number of pages of a kept file."""
+    return (await sandbox.shared().parse(data, content_type, _trust(), now())).pages
+
+
 async def forget(_: Database, job: Timer) -> None:
     """A day after somebody got leave to send a file, what lies in quarantine is nobody's any more."""
     await connect(load(Settings)).delete(quarantined(job.key))

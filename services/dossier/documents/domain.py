@@ -20,8 +20,6 @@ class Purpose(StrEnum):
 
     DOCUMENT_REUSE = "document_reuse"
     """Papers provided with a dossier are kept for the next one."""
-    AUTOFILL = "autofill"
-    """Details given with an earlier dossier are offered for the next one."""
 
 
 class Origin(StrEnum):
@@ -53,6 +51,14 @@ class DocumentDoesNotFit(Refusal):
     status = 422
     title = "Giấy tờ này không phải là thành phần hồ sơ được yêu cầu"
     title_en = "This document is not what the component asks for"
+
+
+class DocumentsLapsed(Refusal):
+    """Documents of the store that the dossier rests on expired or were revoked since they were linked; `components`
+    names where another paper is needed."""
+
+    title = "Giấy tờ dùng lại từ kho không còn giá trị sử dụng: cần yêu cầu bổ sung"
+    title_en = "Reused documents are no longer in force: ask for a supplement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,12 @@ class Document:
 def fitting(documents: Iterable[Document], component: Component, today: date) -> list[Document]:
     """The documents in force that could be used as the component, in the order given."""
     return [document for document in documents if document.in_force(today) and document.serves(component)]
+
+
+def check_lapsed(components: list[str]) -> None:
+    """Refuse to accept what rests on documents that are no longer in force (§4.8(9))."""
+    if components:
+        raise DocumentsLapsed(components=components)
 
 
 def usable(document: Document, component: Component, today: date) -> None:

@@ -1,7 +1,7 @@
 """Documents and consents in the database."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +54,39 @@ async def keep_provided(tx: Connection, documents: Iterable[Document]) -> None:
         for each in documents
     ]  # fmt: skip
     await tx.executemany(KEEP_PROVIDED, rows)
+
+
+# What is no longer there was valid when it was linked; a paper that expires meanwhile is known by its last day.
+USE = """
+INSERT INTO document_use (file_id, dossier_code, document_id, valid_to)
+SELECT $1, $2, $3, (SELECT valid_to FROM document WHERE id = $3)
+"""
+
+
+async def use(tx: Connection, dossier_code: str, documents: Mapping[UUID, UUID]) -> None:
+    """The dossier rests on these documents, by the id of the file that each became."""
+    await tx.executemany(USE, [(file_id, dossier_code, document) for file_id, document in documents.items()])
+
+
+LAPSED = """
+SELECT DISTINCT f.component_code FROM document_use u
+JOIN component_file f ON f.id = u.file_id
+LEFT JOIN document d ON d.id = u.document_id
+WHERE u.dossier_code = $1 AND (d.revoked_at IS NOT NULL OR u.valid_to < $2)
+  AND NOT EXISTS (
+      SELECT 1 FROM component_file n
+      WHERE n.dossier_code = f.dossier_code AND n.component_code = f.component_code
+        AND n.since_version > f.since_version)
+ORDER BY f.component_code
+"""
+
+
+async def lapsed(tx: Connection, dossier_code: str, today: date) -> list[str]:
+    """Codes of the components whose reused document was revoked or expired since it was linked (§4.8(9)).
+
+    A component that was replaced by a supplement meanwhile is not among them.
+    """
+    return [row["component_code"] for row in await tx.fetch(LAPSED, dossier_code, today)]
 
 
 OF_OWNER = """
@@ -116,11 +149,6 @@ FROM consent WHERE id = $1 AND subject_ref = $2 FOR UPDATE
 async def consents_of(db: Database | Connection, subject_ref: UUID) -> list[Consent]:
     """Everything the person ever agreed to, newest first, with when it was withdrawn."""
     return [_consent(row) for row in await db.fetch(CONSENTS, subject_ref)]
-
-
-async def allows(db: Database | Connection, subject_ref: UUID, purpose: Purpose) -> bool:
-    """Whether the person's consent to that purpose is in force."""
-    return any(c.purpose is purpose and not c.withdrawn_at for c in await consents_of(db, subject_ref))
 
 
 async def lock_consent(tx: Connection, consent_id: UUID, subject_ref: UUID) -> Consent:

@@ -25,12 +25,4 @@ CONSENTS: dict[Purpose, ConsentText] = {
         ),
         data_categories=("Giấy tờ nộp kèm hồ sơ",),
     ),
-    Purpose.AUTOFILL: ConsentText(
-        version="2026-11",
-        text=(
-            "Tôi đồng ý để Cổng dịch vụ công dùng thông tin liên hệ và địa chỉ tôi đã khai ở hồ sơ trước để điền sẵn "
-            "khi tôi yêu cầu ở hồ sơ sau. Tôi có thể rút lại sự đồng ý bất cứ lúc nào."
-        ),
-        data_categories=("Số điện thoại", "Thư điện tử", "Địa chỉ"),
-    ),
 }

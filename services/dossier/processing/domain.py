@@ -368,6 +368,17 @@ class Facts:
     delivery: DeliveryMethod
     sms_opt_in: bool
     answers: dict[str, Any]
+    originals_by_post: bool = False
+    """Paper originals follow by public post."""
+    assisted_by: UUID | None = None
+    """The desk officer who filed it for the citizen (nộp hộ)."""
+
+    @property
+    def circumstances(self) -> dict[str, Any]:
+        """The answers, with what else conditions and fees of the catalogue may ask about."""
+        authorised = {"authorised": True} if self.owner_ref != self.submitter_ref else {}
+        return {**self.answers, **authorised, "owner_type": self.owner_type.value}
+
     parent_code: str | None = None
     """The interlinked dossier that it is a member of; None for one of its own."""
 

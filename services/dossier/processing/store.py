@@ -29,10 +29,11 @@ INSERT INTO dossier (
     step, step_role, step_due_at, refusal_proposed, approved_at, consulted_unit, reader_units,
     procedure_id, procedure_code, procedure_version, procedure_name, case_code, level, receiving_unit,
     competent_unit, owner_ref, owner_type, owner_name, submitter_ref, channel, delivery, sms_opt_in, answers,
-    parent_code, search_text)
+    parent_code, search_text, originals_by_post, assisted_by)
 VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43)
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44,
+    $45)
 """
 
 
@@ -44,6 +45,7 @@ async def create(tx: Connection, dossier: Dossier, *events: DossierEvent) -> Non
         facts.procedure_name, facts.case, facts.level, facts.receiving_unit, facts.competent_unit, facts.owner_ref,
         facts.owner_type, facts.owner_name, facts.submitter_ref, facts.channel, facts.delivery, facts.sms_opt_in,
         facts.answers, facts.parent_code, fold(f"{dossier.code} {facts.owner_name} {facts.procedure_name}"),
+        facts.originals_by_post, facts.assisted_by,
     )  # fmt: skip
     await _record(tx, dossier, events)
 
@@ -155,4 +157,6 @@ def _facts(row: asyncpg.Record) -> Facts:
         sms_opt_in=row["sms_opt_in"],
         answers=row["answers"],
         parent_code=row["parent_code"],
+        originals_by_post=row["originals_by_post"],
+        assisted_by=row["assisted_by"],
     )

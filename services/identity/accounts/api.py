@@ -15,7 +15,7 @@ from contracts.refusal import Refusal
 from kit import timers
 from kit.auth import Citizen, CitizenToken, OfficerToken, SystemToken, officer, recent, system
 from kit.clock import now
-from kit.db import Connection
+from kit.db import Connection, Database
 from kit.http import Db, Later, Router, Tx
 from kit.problems import NotFound
 from kit.settings import load
@@ -279,9 +279,22 @@ class Autofill(BaseModel):
 @router.get("/accounts/me/autofill")
 async def autofill(citizen: Citizen, db: Db) -> Autofill:
     """The profile as forms use it, if the caller agreed to that."""
-    if not await consents.stands(db, citizen.ref, Agreed.AUTOFILL):
+    return await _autofill(db, citizen.ref)
+
+
+@router.get("/accounts/{ref}/autofill")
+async def autofill_for(caller: Dossier, ref: UUID, tx: Tx, purpose: Reason) -> Autofill:
+    """The same for a draft that the account's owner asks to have filled in; every time is recorded."""
+    found = await _autofill(tx, ref)
+    if found.consented:
+        await store.disclose(tx, now(), ref, caller.name, purpose)
+    return found
+
+
+async def _autofill(tx: Connection | Database, ref: UUID) -> Autofill:
+    if not await consents.stands(tx, ref, Agreed.AUTOFILL):
         return Autofill(consented=False, fields={})
-    person = _there(await accounts.find(db, citizen.ref)).person
+    person = _there(await accounts.find(tx, ref)).person
     known = ("full_name", "identity_number", "birth_date", "issued_on", "phone", "email", "address")
     return Autofill(consented=True, fields={k: str(v) for k in known if (v := getattr(person, k)) is not None})
 

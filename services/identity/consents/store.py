@@ -61,7 +61,7 @@ async def withdraw_all(tx: Connection, account_ref: UUID, now: Any) -> None:
 STANDS = "SELECT EXISTS (SELECT FROM consent WHERE account_ref = $1 AND purpose = $2 AND withdrawn_at IS NULL)"
 
 
-async def stands(db: Database, account_ref: UUID, purpose: Purpose) -> bool:
+async def stands(db: Database | Connection, account_ref: UUID, purpose: Purpose) -> bool:
     return bool(await db.fetchval(STANDS, account_ref, purpose))
 
 

@@ -1,29 +1,34 @@
 """The desk: taking a dossier in, or refusing to."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from kit.clock import now
+from kit.db import Connection
 from kit.http import IfMatch, Router, Tx
 from services.dossier.attachments import store as attachments
 from services.dossier.attachments.domain import signatures_checked
 from services.dossier.catalogue import store as catalogue
+from services.dossier.catalogue.domain import Procedure
 from services.dossier.clocks.acts import follow_step, start_processing
+from services.dossier.documents import store as documents
+from services.dossier.documents.domain import check_lapsed
 from services.dossier.forms import domain as forms_domain
 from services.dossier.forms import store as forms
 from services.dossier.forms.domain import Form
 from services.dossier.processing import store, words
 from services.dossier.processing.api import Code, Desk, Moved, actor, expect, moved
 from services.dossier.processing.disclosure.domain import check_words
-from services.dossier.processing.domain import SYSTEM
+from services.dossier.processing.domain import SYSTEM, Actor, Dossier
 from services.dossier.processing.reception import domain
 from services.dossier.processing.reception.domain import Reasons
 from services.dossier.processing.work import domain as work
 from services.dossier.processing.work import store as standing
 from services.dossier.processing.workflow.domain import Flow
-from services.dossier.tenant import TenantDep
+from services.dossier.tenant import Tenant, TenantDep
 
 router = Router(prefix="/api/v1", tags=["processing"])
 
@@ -59,24 +64,33 @@ async def accept_dossier(
     dossier = await store.lock(tx, code)
     expect(dossier, if_match)
     procedure, _ = await catalogue.version(tx, dossier.facts.procedure_id)
-    moment = now()
+    accepted = await take_in(tx, dossier, actor(who), who.name, procedure, tenant, now())
+    return moved(accepted, response)
+
+
+async def take_in(
+    tx: Connection, dossier: Dossier, by: Actor, officer: str, procedure: Procedure, tenant: Tenant, moment: datetime
+) -> Dossier:
+    """The dossier accepted and everything that this brings, whether it came online or on paper."""
     case = procedure.case(dossier.facts.case).through(dossier.facts.channel)
     rules = tenant.rules(moment)
-    domain.may_accept(dossier, actor(who))
-    files = await attachments.files_of(tx, code)
+    domain.may_accept(dossier, by)
+    files = await attachments.files_of(tx, dossier.code)
     domain.check_components(case, dossier, files)
     signatures_checked(files)
-    accepted, *events = domain.accept(dossier, actor(who), moment, case, rules)
+    check_lapsed(await documents.lapsed(tx, dossier.code, tenant.calendar.local_date(moment)))
+    accepted, *events = domain.accept(dossier, by, moment, case, rules)
     flow = Flow(case.steps, rules)
-    officer = await standing.whose_turn(tx, accepted)
-    if officer:
-        accepted, given = work.assign(accepted, SYSTEM, moment, flow, officer)
+    specialist = await standing.whose_turn(tx, accepted)
+    if specialist:
+        accepted, given = work.assign(accepted, SYSTEM, moment, flow, specialist)
         events.append(given)
     await store.save(tx, accepted, *events)
-    await forms.order(tx, code, Form.RECEIPT, "", words.receipt(accepted, procedure, files, tenant, who.name))
+    receipt = words.receipt(accepted, procedure, files, tenant, officer)
+    await forms.order(tx, accepted.code, Form.RECEIPT, "", receipt)
     await start_processing(tx, accepted, case, rules, moment)
     await follow_step(tx, accepted, flow, moment)
-    return moved(accepted, response)
+    return accepted
 
 
 @router.post("/dossiers/{code}/rejection")

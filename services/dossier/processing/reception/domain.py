@@ -79,14 +79,21 @@ class Reasons:
 # ── money ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def prepaid(dossier: Dossier, components: tuple[Component, ...], now: datetime) -> tuple[Dossier, DossierSubmitted]:
-    """The fee that had to come first is paid: the dossier reaches the desk only now (D3'')."""
-    moved = move(dossier, Act.PREPAY, SYSTEM, now)
-    moved = replace(moved, payment_state=PaymentState.PAID, submitted_at=now)
+def submitted(dossier: Dossier, components: tuple[Component, ...], now: datetime) -> tuple[Dossier, DossierSubmitted]:
+    """The dossier is at the desk from now on, and others hear of it."""
     said = DossierSubmitted(
-        **envelope(moved, now), **filing_fields(moved.facts), submitted_at=now, components=components
-    )
-    return moved, said
+        **envelope(dossier, now), **filing_fields(dossier.facts), submitted_at=now, components=components,
+        originals_by_post=dossier.facts.originals_by_post,
+    )  # fmt: skip
+    return replace(dossier, submitted_at=now), said
+
+
+def prepaid(
+    dossier: Dossier, components: tuple[Component, ...], state: PaymentState, now: datetime
+) -> tuple[Dossier, DossierSubmitted]:
+    """The fee that had to come first is paid or waived: the dossier reaches the desk only now (D3'')."""
+    moved = replace(move(dossier, Act.PREPAY, SYSTEM, now), payment_state=state)
+    return submitted(moved, components, now)
 
 
 def settle(dossier: Dossier, state: PaymentState) -> Dossier:
@@ -112,7 +119,7 @@ def check_components(case: Case, dossier: Dossier, files: Sequence[ComponentFile
     faults = [
         Fault(f"components.{component.code}", "missing", f"Thiếu thành phần “{component.name}”")
         for component in case.components
-        if component.code not in there and is_mandatory(component, dossier.facts.answers)
+        if component.code not in there and is_mandatory(component, dossier.facts.circumstances)
     ]
     if faults:
         raise ComponentsMissing(errors=[{"field": f.field, "rule": f.rule, "message": f.message} for f in faults])
@@ -165,7 +172,7 @@ def _owed_now(dossier: Dossier, case: Case, submitted_on: date) -> tuple[tuple[F
     """Fees that acceptance asks for, at the rates of the day of submission; none when they were paid before."""
     if case.fee.timing == FeeTiming.BEFORE_ACCEPTANCE:
         return (), dossier.fee_timing
-    lines = fee_lines(case, dossier.facts.answers, dossier.facts.channel, submitted_on)
+    lines = fee_lines(case, dossier.facts.circumstances, dossier.facts.channel, submitted_on)
     return lines, case.fee.timing if lines else FeeTiming.NONE
 
 
