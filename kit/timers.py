@@ -10,6 +10,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 POLL = 0.25
 """Seconds between looks at the next due time: one indexed row, so thousands of pending timers cost nothing."""
 AT_ONCE = 4
-"""Jobs of one process at the same time."""
+"""Deadlines, and jobs, of one process at the same time. Many are due in one moment, such as at close of business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Timer:
     traceparent: str | None
 
 
+Found = Callable[[], None]
+"""Called as soon as there is something to do, before it is done."""
 Due = Callable[[Connection, Timer], Awaitable[None]]
 Work = Callable[[Database, Timer], Awaitable[None]]
 
@@ -57,7 +60,10 @@ ON CONFLICT (kind, key) DO UPDATE
 SET due_at = excluded.due_at, payload = excluded.payload, traceparent = excluded.traceparent,
     attempt = 0, given_up_at = NULL, last_error = NULL
 """
-CANCEL = "DELETE FROM timer WHERE kind = $1 AND key = $2"
+# Never wait for one that is firing: its handler may be waiting for rows that we hold.
+CANCEL = """
+DELETE FROM timer WHERE (kind, key) IN (SELECT kind, key FROM timer WHERE kind = $1 AND key = $2 FOR UPDATE SKIP LOCKED)
+"""
 
 
 async def schedule(
@@ -71,7 +77,11 @@ async def schedule(
 
 
 async def cancel(tx: Connection, kind: str, key: str) -> None:
-    """Forget the timer, if it has not fired."""
+    """Forget the timer, if it has not fired.
+
+    One that fires in this very moment is not stopped any more: its handler goes on when this transaction has ended, and
+    looks at what it then finds.
+    """
     await tx.execute(CANCEL, kind, key)
 
 
@@ -131,17 +141,18 @@ class Timers:
     async def run(self, db: Database) -> None:
         """Until cancelled. A database that is away is waited for."""
         async with asyncio.TaskGroup() as group:
-            if self.deadlines:
-                group.create_task(_for_ever(lambda: self.fire_next(db)))
-            for _ in range(AT_ONCE if self.jobs else 0):
-                group.create_task(_for_ever(lambda: self.work_next(db)))
+            for step, known in ((self.fire_next, self.deadlines), (self.work_next, self.jobs)):
+                turn = asyncio.Lock()
+                for _ in range(AT_ONCE if known else 0):
+                    group.create_task(_for_ever(partial(step, db), turn))
 
-    async def fire_next(self, db: Database) -> bool:
+    async def fire_next(self, db: Database, found: Found = lambda: None) -> bool:
         """Fire the one deadline that is longest due; False if there is none."""
         async with db.transaction() as tx:
             row = await tx.fetchrow(TAKE_DUE, list(self.deadlines))
             if row is None:
                 return False
+            found()
             try:
                 async with tx.transaction():  # a savepoint: a failing handler must not lose the timer
                     await self._fire(tx, Timer(*row))
@@ -160,12 +171,13 @@ class Timers:
         again, error = now() + _pause(timer.attempt), type(exc).__name__
         await tx.execute(PUT_BACK, timer.kind, timer.key, again, timer.payload, timer.attempt, timer.traceparent, error)
 
-    async def work_next(self, db: Database) -> bool:
+    async def work_next(self, db: Database, found: Found = lambda: None) -> bool:
         """Do the one job that is longest due; False if there is none."""
         kinds = list(self.jobs)
         row = await db.fetchrow(LEASE, kinds, [self.jobs[kind].lease for kind in kinds])
         if row is None:
             return False
+        found()
         *fields, leased_until = row
         timer = Timer(*fields)
         if timer.attempt > self.jobs[timer.kind].attempts:  # the last attempt never came back: it ended its process
@@ -196,17 +208,28 @@ class Timers:
         await db.execute(LATER, timer.kind, timer.key, leased_until, again, type(exc).__name__, last)
 
 
-async def _for_ever(step: Callable[[], Awaitable[bool]]) -> None:
+async def _for_ever(step: Callable[[Found], Awaitable[bool]], turn: asyncio.Lock) -> None:
+    """Of several that share the turn one looks for work at a time; whoever finds some lets the next one look."""
     while True:
+        await turn.acquire()
+        ours = True
+
+        def found() -> None:
+            nonlocal ours
+            ours = False
+            turn.release()
+
         try:
-            if await step():
-                continue
-            await asyncio.sleep(POLL)
+            if not await step(found):
+                await asyncio.sleep(POLL)
         except Exception as exc:
             if not is_transient(exc) and not isinstance(exc, asyncpg.PostgresError):
                 raise
             log.warning("timers.wait", error=type(exc).__name__)
             await asyncio.sleep(2)
+        finally:
+            if ours:
+                turn.release()
 
 
 def _pause(attempt: int) -> timedelta:

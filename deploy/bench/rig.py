@@ -149,6 +149,10 @@ class Child:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
+    def kill(self) -> None:
+        """As when its machine dies: no farewell."""
+        self._process.kill()
+
     async def end(self) -> None:
         if self._process.returncode is None:
             self._process.terminate()

@@ -180,6 +180,45 @@ async def test_a_cancelled_timer_does_not_fire(effects: Database) -> None:
     assert await effects.fetchval("SELECT string_agg(parcel, ' ') FROM effect") == "q"
 
 
+async def test_who_cancels_a_timer_that_is_firing_does_not_wait_for_it(effects: Database) -> None:
+    """The handler waits for a row that the canceller holds: waiting for the timer's row too would be a deadlock."""
+    ours, firing = Timers(), asyncio.Event()
+
+    @ours.due("return")
+    async def give_back(tx: Connection, timer: Timer) -> None:
+        firing.set()
+        await tx.execute("SELECT pg_advisory_xact_lock(7)")
+        await tx.execute(APPLY, timer.key, "")
+
+    await schedule(effects, "return", "p")
+    async with effects.transaction() as tx:
+        await tx.execute("SELECT pg_advisory_xact_lock(7)")
+        fired = asyncio.create_task(ours.fire_next(effects))
+        await firing.wait()
+        async with asyncio.timeout(0.8):  # PostgreSQL looks for deadlocks after a second
+            await timers.cancel(tx, "return", "p")
+
+    assert await fired
+    assert await effects.fetchval(COUNT) == 1, "it went on when the canceller had ended"
+    assert await effects.fetchval(LEFT) == 0
+
+
+async def test_several_deadlines_fire_at_the_same_time(effects: Database) -> None:
+    ours, together = Timers(), asyncio.Barrier(3)
+
+    @ours.due("return")
+    async def give_back(tx: Connection, timer: Timer) -> None:
+        await together.wait()
+        await tx.execute(APPLY, timer.key, "")
+
+    for n in range(3):
+        await schedule(effects, "return", f"p{n}")
+    async with running(ours.run(effects)):
+        await eventually(lambda: effects.fetchval(NONE_LEFT))
+
+    assert await effects.fetchval(COUNT) == 3
+
+
 async def test_scheduling_again_moves_the_timer(effects: Database) -> None:
     ours = post_office()
     await schedule(effects, "return", "p", within=3600, why="first")
