@@ -68,6 +68,7 @@ OWN = {
     "services/dossier/clocks/calendar.py": "working time, holidays, deadlines",
     "services/dossier/forms/making.py": "official forms as signed documents",
     "services/dossier/results/keys.py": "signing keys and the roots that vouch for them",
+    "services/dossier/results/uploads.py": "results that were written elsewhere",
     "services/dossier/results/signing.py": "PAdES signatures",
     "services/gateway/sessions.py": "who is logged in",
     "services/identity/passwords.py": "Argon2id",

@@ -23,6 +23,8 @@ from services.dossier.processing.reading import api as reading
 from services.dossier.processing.reception import api as reception
 from services.dossier.processing.work import api as work
 from services.dossier.results import api as results
+from services.dossier.results import uploads
+from services.dossier.results.handover import api as handover
 from services.dossier.settings import Settings
 from services.dossier.supplement import api as supplement
 
@@ -49,6 +51,8 @@ app = service(
         supplement.router,
         extension.router,
         results.router,
+        uploads.router,
+        handover.router,
         forms.router,
         history.router,
     ],

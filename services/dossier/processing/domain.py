@@ -136,8 +136,10 @@ class Act(StrEnum):
     APPROVE = "approve"
     SIGN = "sign"
     ISSUE = "issue"
+    SIGN_LATER = "sign_later"
     REFUSE = "refuse"
     DELIVER = "deliver"
+    DELIVER_UNSIGNED = "deliver_unsigned"
     EXTEND = "extend"
     WITHDRAW = "withdraw"
     STOP = "stop"
@@ -243,8 +245,11 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row("D16a", Act.APPROVE, {S.PENDING_APPROVAL}, None, {R.LEADER}, "StepCompleted"),
     _row("D16b", Act.SIGN, {S.PENDING_APPROVAL}, S.RESULT_SIGNED, {R.CLERK}, "ResultSigned"),
     _row("D17", Act.ISSUE, {S.RESULT_SIGNED}, S.RESULT_READY, {R.CLERK, R.DESK}, "ResultIssued"),
+    # The leader signed on paper: the signed file follows; neither state nor punctuality change by it (RES-3, RES-4).
+    _row("D17'", Act.SIGN_LATER, {S.RESULT_READY}, None, {R.SPECIALIST}, "ResultSigned"),
     _row("D18", Act.REFUSE, {S.PENDING_APPROVAL}, S.REJECTED, {R.LEADER}, "DossierRejected"),
     _row("D19", Act.DELIVER, {S.RESULT_READY}, S.RETURNED, {R.DESK, R.SYSTEM}, "ResultDelivered", Scope.ANY_DESK),
+    _row("D19'", Act.DELIVER_UNSIGNED, {S.RESULT_READY}, S.RETURNED, {R.SUPERVISOR}, "ResultDelivered", _C),
     _row("D20", Act.EXTEND, PROCESSING, None, {R.LEADER, R.DESK}, "DeadlineExtended", _C),
     _row("D21", Act.WITHDRAW, UNDECIDED, S.WITHDRAWN, {R.OWNER}, "DossierWithdrawn"),
     _row("D22", Act.STOP, ACTIVE, S.STOPPED, {R.LEADER}, "DossierStopped"),
@@ -452,8 +457,8 @@ def _in_scope(dossier: Dossier, scope: Scope, by: Actor) -> bool:
         case Scope.HOLDER:
             return by.unit == dossier.current_unit
         case Scope.COUNTER:
-            at_desk = Role.DESK in by.roles and by.unit == dossier.facts.receiving_unit
-            return at_desk or by.unit == dossier.current_unit
+            at_desk = by.roles & {Role.DESK, Role.SUPERVISOR} and by.unit == dossier.facts.receiving_unit
+            return bool(at_desk) or by.unit == dossier.current_unit
         case Scope.ANY_DESK:
             return Role.DESK in by.roles
         case Scope.CONSULTED:

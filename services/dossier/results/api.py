@@ -7,18 +7,18 @@ checks again under the row's lock. Called again after a crash or by a doubled cl
 import asyncio
 import hashlib
 from typing import Annotated
+from uuid import UUID
 
 import structlog
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.dossier import SignatureStatus
-from contracts.refusal import Refusal
 from kit.auth import Caller, OfficerToken, officer
 from kit.clock import now
 from kit.db import Connection, Database
 from kit.files import Files, FilesDep
-from kit.http import Db, IfMatch, Later, Router, Tx, etag
+from kit.http import Db, IfMatch, Later, Router, etag
 from kit.problems import VersionConflict
 from services.dossier import typesetting
 from services.dossier.catalogue import store as catalogue
@@ -32,15 +32,17 @@ from services.dossier.forms.words import place_and_date
 from services.dossier.history import store as history
 from services.dossier.history.domain import with_head
 from services.dossier.processing import store as dossiers
-from services.dossier.processing.api import Code, Desk, Link, Moved, actor, expect, flow_of, moved, readable
+from services.dossier.processing.api import Code, Link, Moved, actor, expect, flow_of, moved, readable
 from services.dossier.processing.domain import Dossier, State
 from services.dossier.processing.work import domain as work
 from services.dossier.processing.workflow.domain import Flow
-from services.dossier.results import domain, signing, store, words
+from services.dossier.results import domain, signing, store, uploads, words
 from services.dossier.results.domain import Result, ResultState
+from services.dossier.results.handover.store import handed_over
 from services.dossier.results.keys import Keys
 from services.dossier.results.signing import Check
-from services.dossier.tenant import TenantDep
+from services.dossier.settings import Settings
+from services.dossier.tenant import Tenant, TenantDep
 
 log = structlog.get_logger()
 
@@ -53,11 +55,14 @@ Clerk = Annotated[OfficerToken, Depends(officer("clerk"))]
 PDF = "application/pdf"
 
 
-class ResultFormMissing(Refusal):
-    """This kind of result cannot be written by the system yet."""
+class Signature(BaseModel):
+    """How the leader signed."""
 
-    title = "Chưa có mẫu kết quả cho thủ tục này"
-    title_en = "There is no form for this kind of result"
+    model_config = ConfigDict(extra="forbid")
+
+    on_paper: bool = False
+    """Signed with a pen because signing digitally was not possible. The signed file has to follow before the result is
+    handed over; until then the specialist is asked for it."""
 
 
 class Proposal(BaseModel):
@@ -66,6 +71,8 @@ class Proposal(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     found: dict[str, str] = Field(default_factory=dict, max_length=50)
+    upload_id: UUID | None = None
+    """A result that was written elsewhere, as a PDF sent by `result-uploads`; a page for signatures follows it."""
     refusal: str | None = Field(
         None, min_length=1, max_length=2000,
         description="Why to refuse, in Vietnamese: then a refusal is proposed, and no result is drafted.",
@@ -74,9 +81,13 @@ class Proposal(BaseModel):
 
 async def _keep(files: Files, pdf: bytes) -> str:
     """Store the file under its SHA-256; the name. Storing it again changes nothing."""
-    digest = hashlib.sha256(pdf).hexdigest()
+    digest = _digest(pdf)
     await files.put(f"clean/{digest}", pdf, PDF)
     return digest
+
+
+def _digest(pdf: bytes) -> str:
+    return hashlib.sha256(pdf).hexdigest()
 
 
 # ── proposal ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -97,16 +108,19 @@ async def propose_result(
     work.propose(dossier, actor(who), now(), flow, refusal=refusal)  # refuse before the effort
     if refusal:
         return moved(await _propose(await later.begin(), dossier, None, who, flow, refusal), response)
-    form = words.FORMS.get(procedure.result.code)
-    if form is None:
-        raise ResultFormMissing
     found = body.found if body else {}
     _fits(dossier, procedure, found)
-    moment = now()
+    form, moment = words.form_of(procedure.result), now()
     url = making.lookup_url(request.app.state.settings, code)
-    facts = words.facts(form, dossier, procedure, tenant, found, url)
-    document = await asyncio.to_thread(typesetting.typeset, form.template, facts, as_of=moment)
-    sha256 = await _keep(files, await asyncio.to_thread(signing.add_fields, document))
+    if body and body.upload_id:
+        own = await uploads.written_elsewhere(db, files, code, body.upload_id)
+        about = words.sheet(dossier, procedure, tenant, url, pages=signing.pages_of(own), sha256=_digest(own))
+        template = words.SHEET
+    else:
+        own, about = b"", words.facts(form, dossier, procedure, tenant, found, url)
+        template = form.template
+    document = await asyncio.to_thread(typesetting.typeset, template, about, as_of=moment)
+    sha256 = await _keep(files, await asyncio.to_thread(signing.add_fields, document, after=own))
     result = Result(code, ResultState.DRAFT, form.document_type, form.symbol, sha256, drafted_at=moment)
     return moved(await _propose(await later.begin(), dossier, result, who, flow), response)
 
@@ -137,26 +151,35 @@ async def _propose(
 @router.post("/dossiers/{code}/signature")
 async def sign_result(
     code: Code, who: Leader, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
-    request: Request, response: Response,
+    request: Request, response: Response, body: Signature | None = None,
 ) -> Moved:  # fmt: skip
-    """The leader signs the content of the result (PAdES)."""
+    """The leader signs the content of the result (PAdES), or says that the paper was signed."""
     dossier, result = await dossiers.read(db, code), await store.read(db, code)
     if result.state is not ResultState.DRAFT and result.signer_ref == who.ref:
         return moved(dossier, response)
     expect(dossier, if_match)
     work.may_approve(dossier, actor(who))
-    keys = Keys.of(request.app.state.settings)
-    draft = await files.read(f"clean/{result.sha256}")
-    title = f"Lãnh đạo {words.unit_of(dossier, tenant).name}"
-    signed = await asyncio.to_thread(signing.sign_as_leader, draft, keys.leader, title=title, at=now())
-    _demand(await asyncio.to_thread(_check, signed, keys, signing.LEADER))
-    sha256 = await _keep(files, signed)
+    on_paper = body is not None and body.on_paper
+    sha256 = result.sha256
+    if not on_paper:
+        signed = await _signed(dossier, await files.read(f"clean/{sha256}"), tenant, request.app.state.settings)
+        sha256 = await _keep(files, signed)
     _, flow = await flow_of(db, dossier, tenant)
-    approved = await _sign(await later.begin(), dossier, result, sha256, who, flow)
+    approved = await _sign(await later.begin(), dossier, result, sha256, who, flow, on_paper=on_paper)
     return moved(approved, response, work.conflicts(approved, who.ref, who.name))
 
 
-async def _sign(tx: Connection, seen: Dossier, was: Result, sha256: str, who: OfficerToken, flow: Flow) -> Dossier:
+async def _signed(dossier: Dossier, draft: bytes, tenant: Tenant, settings: Settings) -> bytes:
+    """The draft with the leader's signature, checked."""
+    keys, title = Keys.of(settings), f"Lãnh đạo {words.unit_of(dossier, tenant).name}"
+    signed = await asyncio.to_thread(signing.sign_as_leader, draft, keys.leader, title=title, at=now())
+    _demand(await asyncio.to_thread(_check, signed, keys, signing.LEADER))
+    return signed
+
+
+async def _sign(
+    tx: Connection, seen: Dossier, was: Result, sha256: str, who: OfficerToken, flow: Flow, *, on_paper: bool = False
+) -> Dossier:
     dossier = await dossiers.lock(tx, seen.code)
     result = await store.read(tx, seen.code)
     if result.state is not ResultState.DRAFT and result.signer_ref == who.ref:
@@ -164,7 +187,7 @@ async def _sign(tx: Connection, seen: Dossier, was: Result, sha256: str, who: Of
     if result.sha256 != was.sha256:
         raise VersionConflict("Bản dự thảo vừa được thay đổi, xin xem lại rồi ký", version=dossier.version)
     approved, event = work.approve(dossier, actor(who), now(), flow)
-    await store.save(tx, domain.sign(result, actor(who), sha256, event.occurred_at))
+    await store.save(tx, domain.sign(result, actor(who), sha256, event.occurred_at, on_paper=on_paper))
     await dossiers.save(tx, approved, event)
     await follow_step(tx, approved, flow, event.occurred_at)
     return approved
@@ -184,6 +207,8 @@ async def issue_result(
         return moved(dossier, response)
     expect(dossier, if_match)
     result = await _numbered(db, code, who)
+    if result.on_paper:
+        return moved(await _issue(await later.begin(), code, result, result.sha256, who), response)
     keys = Keys.of(request.app.state.settings)
     content = await files.read(f"clean/{result.sha256}")
     sealed = await asyncio.to_thread(
@@ -220,23 +245,59 @@ async def _issue(tx: Connection, code: str, was: Result, sha256: str, who: Offic
         raise VersionConflict(version=dossier.version)
     procedure, _ = await catalogue.version(tx, dossier.facts.procedure_id)
     kind, moment = procedure.result, now()
-    issued, published, *events = domain.issue(dossier, result, kind, actor(who), sha256, SignatureStatus.VALID, moment)
+    checked = SignatureStatus.NOT_SIGNED if result.on_paper else SignatureStatus.VALID
+    issued, published, *events = domain.issue(dossier, result, kind, actor(who), sha256, checked, moment)
     await store.save(tx, published)
     await dossiers.save(tx, issued, *events)
-    await documents.keep_result(tx, issued, published, kind)
+    if domain.is_signed(published):
+        await documents.keep_result(tx, issued, published, kind)
+    await handed_over(tx, issued, published, moment)
     return issued
 
 
-@router.post("/dossiers/{code}/handover")
-async def hand_over(code: Code, who: Desk, tx: Tx, if_match: IfMatch, response: Response) -> Moved:
-    """The desk hands over a result that carries both valid signatures."""
-    dossier = await dossiers.lock(tx, code)
-    if dossier.state is State.RETURNED:
+# ── signed on paper first ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class SignedFile(BaseModel):
+    """The digitally signed file of a result that was signed on paper."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upload_id: UUID
+
+
+@router.post("/dossiers/{code}/signed-result")
+async def provide_signed_result(
+    code: Code, who: Specialist, db: Db, later: Later, files: FilesDep, if_match: IfMatch, request: Request,
+    response: Response, body: SignedFile,
+) -> Moved:  # fmt: skip
+    """The specialist provides the signed file that was missing. What was decided on time stays on time (RES-3, RES-4).
+
+    Every signature in the file must be intact and lead to a root that vouches for agencies.
+    """
+    dossier, result = await dossiers.read(db, code), await store.read(db, code)
+    if domain.is_signed(result):
         return moved(dossier, response)
     expect(dossier, if_match)
-    delivered, event = domain.deliver(dossier, await store.read(tx, code), actor(who), now())
-    await dossiers.save(tx, delivered, event)
-    return moved(delivered, response)
+    data = await uploads.written_elsewhere(db, files, code, body.upload_id)
+    roots = Keys.of(request.app.state.settings).roots
+    _demand(await asyncio.to_thread(asyncio.run, signing.check_all(data, roots)))
+    sha256 = await _keep(files, data)
+    return moved(await _complete(await later.begin(), code, sha256, who), response)
+
+
+async def _complete(tx: Connection, code: str, sha256: str, who: OfficerToken) -> Dossier:
+    dossier, moment = await dossiers.lock(tx, code), now()
+    result = await store.read(tx, code)
+    if domain.is_signed(result):
+        return dossier
+    procedure, _ = await catalogue.version(tx, dossier.facts.procedure_id)
+    after, signed, *events = domain.sign_later(dossier, result, actor(who), sha256, moment)
+    await store.save(tx, signed)
+    await dossiers.save(tx, after, *events)
+    await documents.keep_result(tx, after, signed, procedure.result)
+    await handed_over(tx, after, signed, moment)
+    return after
 
 
 # ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -29,6 +29,7 @@ from services.dossier.processing.domain import (
     FeeUnpaid,
     NotYourUnit,
     PaymentState,
+    allowed,
     envelope,
     move,
     permitted,
@@ -75,6 +76,10 @@ class Result:
     verification: SignatureStatus = SignatureStatus.NOT_SIGNED
     issued_at: datetime | None = None
     valid_to: date | None = None
+    on_paper: bool = False
+    """The leader signed the paper; the digitally signed file follows, at the latest before it is handed over."""
+    signature_asked_at: datetime | None = None
+    """Since when the specialist is asked to provide the signed file, at once."""
 
     @property
     def full_number(self) -> str:
@@ -82,11 +87,13 @@ class Result:
         return f"{self.number}/{self.symbol}"
 
 
-def sign(result: Result, by: Actor, sha256: str, now: datetime) -> Result:
+def sign(result: Result, by: Actor, sha256: str, now: datetime, *, on_paper: bool = False) -> Result:
     """The leader's signature is on it."""
     if result.state is not ResultState.DRAFT:
         raise ResultNotReady("Bản dự thảo đã được ký")
-    return replace(result, state=ResultState.SIGNED_BY_LEADER, sha256=sha256, signer_ref=by.ref, signed_at=now)
+    return replace(
+        result, state=ResultState.SIGNED_BY_LEADER, sha256=sha256, signer_ref=by.ref, signed_at=now, on_paper=on_paper
+    )
 
 
 def may_issue(dossier: Dossier, result: Result, by: Actor) -> None:
@@ -117,9 +124,13 @@ def issue(
     verification: SignatureStatus,
     now: datetime,
 ) -> tuple[Dossier, Result, *tuple[ResultSigned | ResultIssued | ResultDelivered, ...]]:
-    """Signed, numbered, sealed and checked: published (status 9), and handed over at once if it goes online (10)."""
+    """Signed, numbered, sealed and checked: published (status 9), and handed over at once if it goes online (10).
+
+    A result that was signed on paper only is published without a valid signature, and handed over by nobody before
+    its signed file came.
+    """
     may_issue(dossier, result, by)
-    if verification != SignatureStatus.VALID:
+    if verification != SignatureStatus.VALID and not result.on_paper:
         raise ResultSignatureMissing
     signed = move(dossier, Act.SIGN, by, now)
     sealed = replace(
@@ -129,10 +140,38 @@ def issue(
     outcome = punctuality(now, dossier.original_due_at)
     ready = replace(move(signed, Act.ISSUE, by, now), result_at=now, outcome=outcome)
     news = (_signed(signed, sealed, now), _issued(ready, sealed, kind, outcome, now))
-    if dossier.facts.delivery != DeliveryMethod.ONLINE or _unpaid(ready):
+    if not goes_online(ready, sealed):
         return ready, sealed, news[0], news[1]
     returned, delivered = deliver(ready, sealed, SYSTEM, now)
     return returned, sealed, news[0], news[1], delivered
+
+
+def goes_online(dossier: Dossier, result: Result) -> bool:
+    """Whether nothing keeps it from being handed over online at once."""
+    online = dossier.facts.delivery == DeliveryMethod.ONLINE
+    return online and is_signed(result) and not _unpaid(dossier)
+
+
+def is_signed(result: Result) -> bool:
+    """Published, and its digital signatures hold."""
+    return result.state is ResultState.PUBLISHED and result.verification == SignatureStatus.VALID
+
+
+def ask_for_signature(result: Result, now: datetime) -> Result:
+    """Somebody found that the published file is not signed: the specialist provides the signed one at once (RES-3)."""
+    return replace(result, signature_asked_at=result.signature_asked_at or now)
+
+
+def sign_later(
+    dossier: Dossier, result: Result, by: Actor, sha256: str, now: datetime
+) -> tuple[Dossier, Result, *tuple[ResultSigned | ResultDelivered, ...]]:
+    """The signed file of a result that was signed on paper. Its punctuality was fixed before (RES-4)."""
+    moved = move(dossier, Act.SIGN_LATER, by, now)
+    signed = replace(result, sha256=sha256, verification=SignatureStatus.VALID, signature_asked_at=None)
+    if not goes_online(moved, signed):
+        return moved, signed, _signed(moved, signed, now)
+    returned, delivered = deliver(moved, signed, SYSTEM, now)
+    return returned, signed, _signed(moved, signed, now), delivered
 
 
 def _signed(dossier: Dossier, result: Result, now: datetime) -> ResultSigned:
@@ -181,13 +220,34 @@ def _unpaid(dossier: Dossier) -> bool:
     return dossier.fee_timing == FeeTiming.AT_RESULT and dossier.payment_state is PaymentState.REQUESTED
 
 
-def deliver(dossier: Dossier, result: Result, by: Actor, now: datetime) -> tuple[Dossier, ResultDelivered]:
-    """The result is in the owner's hand (D19); fees due at the result are paid."""
-    permitted(dossier.state, Act.DELIVER, by)
-    if result.state is not ResultState.PUBLISHED or result.verification != SignatureStatus.VALID:
+def deliver(
+    dossier: Dossier, result: Result, by: Actor, now: datetime, channel: DeliveryMethod | None = None,
+    receiver_ref: UUID | None = None,
+) -> tuple[Dossier, ResultDelivered]:  # fmt: skip
+    """The result is in the owner's hand, or that of whom they sent (D19); fees due at the result are paid."""
+    allowed(dossier, Act.DELIVER, by)
+    if not is_signed(result):
         raise ResultSignatureMissing
+    return _returned(dossier, Act.DELIVER, by, now, channel, receiver_ref, None)
+
+
+def deliver_unsigned(
+    dossier: Dossier, result: Result, by: Actor, now: datetime, reason: str, receiver_ref: UUID | None = None
+) -> tuple[Dossier, ResultDelivered]:
+    """The paper is valid and the citizen is here: whoever is in charge lets it go, and says why (I-R1)."""
+    allowed(dossier, Act.DELIVER_UNSIGNED, by)
+    if result.state is not ResultState.PUBLISHED:
+        raise ResultNotReady
+    return _returned(dossier, Act.DELIVER_UNSIGNED, by, now, DeliveryMethod.DESK, receiver_ref, reason)
+
+
+def _returned(
+    dossier: Dossier, act: Act, by: Actor, now: datetime, channel: DeliveryMethod | None, receiver_ref: UUID | None,
+    reason: str | None,
+) -> tuple[Dossier, ResultDelivered]:  # fmt: skip
     if _unpaid(dossier):
         raise FeeUnpaid
-    moved = replace(move(dossier, Act.DELIVER, by, now), returned_at=now)
-    channel = DeliveryMethod.ONLINE if by is SYSTEM else DeliveryMethod.DESK
-    return moved, ResultDelivered(**envelope(moved, now), channel=channel, receiver_ref=dossier.facts.owner_ref, at=now)
+    moved = replace(move(dossier, act, by, now, reason), returned_at=now)
+    way = channel or (DeliveryMethod.ONLINE if by is SYSTEM else DeliveryMethod.DESK)
+    receiver = receiver_ref or dossier.facts.owner_ref
+    return moved, ResultDelivered(**envelope(moved, now), channel=way, receiver_ref=receiver, at=now)

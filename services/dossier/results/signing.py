@@ -10,7 +10,7 @@ nothing more. Everything here computes for tens of milliseconds: call it in a th
 # pyHanko annotates only part of what it offers.
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -32,6 +32,7 @@ from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator import ValidationContext
+from pypdf import PdfReader, PdfWriter
 
 from contracts.refusal import Refusal
 from services.dossier import typesetting
@@ -90,8 +91,10 @@ class Check:
     """What is wrong, for the log; empty when valid."""
 
 
-def add_fields(document: Document) -> bytes:
-    """The document with an empty form field at each of its marked places."""
+def add_fields(document: Document, *, after: bytes = b"") -> bytes:
+    """The document with an empty form field at each of its marked places; behind the pages of another PDF, if given."""
+    if after:
+        document = _behind(after, document)
     writer = IncrementalPdfFileWriter(BytesIO(document.pdf))
     for place in document.places:
         if place.name in TEXTS:
@@ -100,6 +103,20 @@ def add_fields(document: Document) -> bytes:
             spec = fields.SigFieldSpec(place.name, on_page=place.page, box=_whole(place), empty_field_appearance=True)
             fields.append_signature_field(writer, spec)
     return _bytes(writer)
+
+
+def _behind(pdf: bytes, document: Document) -> Document:
+    """One document of both, its places moved with their pages."""
+    joined, before, out = PdfWriter(), pages_of(pdf), BytesIO()
+    joined.append(BytesIO(pdf))
+    joined.append(BytesIO(document.pdf))
+    joined.write(out)
+    return Document(out.getvalue(), tuple(replace(place, page=place.page + before) for place in document.places))
+
+
+def pages_of(pdf: bytes) -> int:
+    """How many pages it has."""
+    return len(PdfReader(BytesIO(pdf)).pages)
 
 
 def _whole(place: Place) -> tuple[int, int, int, int]:
@@ -282,6 +299,15 @@ async def check(pdf: bytes, roots: list[x509.Certificate], *expected: str) -> Ch
         if tuple(signature.field_name for signature in found) != expected:
             return Check(False, (), "other signatures than expected")
         return await _check_each(found, roots)
+    except BROKEN as exc:
+        return Check(False, (), f"not a readable PDF: {type(exc).__name__}")
+
+
+async def check_all(pdf: bytes, roots: list[x509.Certificate]) -> Check:
+    """Whether it is signed at all, and every signature in it intact, valid, trusted, the last over the whole file."""
+    try:
+        found = PdfFileReader(BytesIO(pdf)).embedded_signatures
+        return await _check_each(found, roots) if found else Check(False, (), "it is not signed")
     except BROKEN as exc:
         return Check(False, (), f"not a readable PDF: {type(exc).__name__}")
 

@@ -10,7 +10,7 @@ from services.dossier.results.domain import Result, ResultNotReady, ResultState
 
 READ = """
 SELECT dossier_code, state, document_type, symbol, sha256, drafted_at, signer_ref, signed_at, number, number_year,
-    numbered_at, verification, issued_at, valid_to
+    numbered_at, verification, issued_at, valid_to, on_paper, signature_asked_at
 FROM result WHERE dossier_code = $1
 """
 
@@ -23,6 +23,12 @@ async def read(db: Database | Connection, code: str) -> Result:
     return _result(row)
 
 
+async def find(db: Database | Connection, code: str) -> Result | None:
+    """The dossier's result, if anything is drafted."""
+    row = await db.fetchrow(READ, code)
+    return _result(row) if row else None
+
+
 def _result(row: asyncpg.Record) -> Result:
     fields: dict[str, Any] = dict(row)
     state, verification = ResultState(fields.pop("state")), SignatureStatus(fields.pop("verification"))
@@ -31,14 +37,14 @@ def _result(row: asyncpg.Record) -> Result:
 
 SAVE = """
 INSERT INTO result (dossier_code, state, document_type, symbol, sha256, drafted_at, signer_ref, signed_at, number,
-    number_year, numbered_at, verification, issued_at, valid_to)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    number_year, numbered_at, verification, issued_at, valid_to, on_paper, signature_asked_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (dossier_code) DO UPDATE
 SET state = excluded.state, document_type = excluded.document_type, symbol = excluded.symbol,
     sha256 = excluded.sha256, drafted_at = excluded.drafted_at, signer_ref = excluded.signer_ref,
     signed_at = excluded.signed_at, number = excluded.number, number_year = excluded.number_year,
     numbered_at = excluded.numbered_at, verification = excluded.verification, issued_at = excluded.issued_at,
-    valid_to = excluded.valid_to
+    valid_to = excluded.valid_to, on_paper = excluded.on_paper, signature_asked_at = excluded.signature_asked_at
 """
 
 
@@ -48,6 +54,7 @@ async def save(tx: Connection, result: Result) -> None:
         SAVE, result.dossier_code, result.state, result.document_type, result.symbol, result.sha256,
         result.drafted_at, result.signer_ref, result.signed_at, result.number, result.number_year,
         result.numbered_at, result.verification, result.issued_at, result.valid_to,
+        result.on_paper, result.signature_asked_at,
     )  # fmt: skip
 
 

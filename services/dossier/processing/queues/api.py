@@ -40,6 +40,8 @@ class Queue(StrEnum):
     """The leader signs, or refuses (Trình ký)."""
     ISSUING = "issuing"
     """The clerk numbers, seals and publishes."""
+    UNSIGNED = "unsigned"
+    """The specialist provides the signed file of a result that was signed on paper: the desk found it missing."""
     HANDOVER = "handover"
     """The desk hands over (Kết quả chờ trả)."""
 
@@ -53,6 +55,7 @@ QUEUES: dict[Queue, Wanted] = {
     Queue.REVIEW: Wanted((State.PENDING_APPROVAL,), ("division_head",), signed=False),
     Queue.SIGNING: Wanted((State.PENDING_APPROVAL,), ("leader",), signed=False),
     Queue.ISSUING: Wanted((State.PENDING_APPROVAL, State.RESULT_SIGNED), signed=True),
+    Queue.UNSIGNED: Wanted((State.RESULT_READY,), unsigned=True),
     Queue.HANDOVER: Wanted((State.RESULT_READY,), at_receiver=True),
 }
 

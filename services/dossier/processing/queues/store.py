@@ -23,6 +23,8 @@ class Wanted:
     """Dossiers that the unit took in count too, wherever they are now."""
     consulted: bool = False
     """Dossiers on which the unit is asked, in place of those it has."""
+    unsigned: bool = False
+    """Only dossiers whose result lacks its signed file, which is due at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,13 @@ QUEUE = """
 WITH waiting AS (
     SELECT d.code, d.procedure_code, d.procedure_name, d.state, d.submitted_at, d.due_at AS appointment_at, d.step,
         d.step_due_at, d.version, d.payment_state, d.assignee_ref, d.current_unit, d.receiving_unit, d.refusal_proposed,
-        d.sla_state, coalesce(CASE WHEN $5 THEN k.due_at ELSE least(d.next_due_at, d.step_due_at) END, 'infinity')
-            AS due_at
+        d.sla_state, coalesce(CASE WHEN $5 THEN k.due_at WHEN $12 THEN r.signature_asked_at
+            ELSE least(d.next_due_at, d.step_due_at) END, 'infinity') AS due_at
     FROM dossier d
     LEFT JOIN consultation k ON $5 AND k.dossier_code = d.code AND k.answered_at IS NULL
+    LEFT JOIN result r ON $12 AND r.dossier_code = d.code
     WHERE d.state = ANY($2::text[])
+      AND (NOT $12 OR r.signature_asked_at IS NOT NULL)
       AND CASE WHEN $5 THEN d.consulted_unit = $1 ELSE d.current_unit = $1 OR ($4 AND d.receiving_unit = $1) END
       AND ($3::text[] IS NULL OR coalesce(d.step_role, 'specialist') = ANY($3::text[]))
       AND ($6::boolean IS NULL OR (d.approved_at IS NOT NULL) = $6)
@@ -62,6 +66,7 @@ async def queue(db: Database, unit: str, wanted: Wanted, page: Page) -> list[asy
     return await db.fetch(
         QUEUE, unit, list(wanted.states), wanted.step_roles and list(wanted.step_roles), wanted.at_receiver,
         wanted.consulted, wanted.signed, page.assignee, page.unassigned, _pattern(page.search), page.after, page.limit,
+        wanted.unsigned,
     )  # fmt: skip
 
 
