@@ -76,10 +76,14 @@ OWN = {
     "services/identity/otp/codes.py": "sending a one-time password and taking it back",
     "services/identity/seed.py": "the tenant's units and officers, put in at start",
     "services/identity/tokens.py": "signed access tokens",
+    "services/payment/collecting.py": "what news of money does",
+    "services/payment/receipts/document.py": "a receipt as a signed file",
+    "services/payment/receipts/making.py": "a receipt's file, made once",
+    "services/payment/reconciliation/matching.py": "a statement against the ledger",
     "services/tracking/freshness.py": "waiting for the projection",
     "services/tracking/limits.py": "how often a stranger may look",
 }
-FOLDERS = {"migrations", "static", "templates", "providers", "forms", "__pycache__"}
+FOLDERS = {"migrations", "static", "templates", "providers", "forms", "formats", "__pycache__"}
 """Folders whose files are named after what they hold."""
 
 

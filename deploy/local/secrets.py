@@ -94,6 +94,18 @@ class Secrets:
         return self.values["vnpay_secret"]
 
     @property
+    def momo_access_key(self) -> str:
+        return self.values["momo_access_key"]
+
+    @property
+    def momo_secret(self) -> str:
+        return self.values["momo_secret"]
+
+    @property
+    def national_secret(self) -> str:
+        return self.values["national_secret"]
+
+    @property
     def sms_key(self) -> str:
         return self.values["sms_key"]
 
@@ -194,7 +206,7 @@ def _read_values(path: Path) -> dict[str, str]:
 
 def _new_values() -> dict[str, str]:
     names = ["postgres", "s3_secret_key", "digest_key", "vneid_client_secret", "vnpay_secret", "sms_secret"]
-    names += ["p12_password"]
+    names += ["p12_password", "momo_access_key", "momo_secret", "national_secret"]
     names += [f"{kind}_{service}" for kind in ("client", "database", "migration") for service in SERVICES]
     return {
         **{name: secrets.token_hex(32) for name in names},

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SPEAKS = {"mail": "smtp", "clamav": "clamd"}
 """Stand-ins with a protocol of their own: the name of its port, beside that of their pages."""
+VIETQR = {"MOTCUA_VIETQR_BANK": "970436", "MOTCUA_VIETQR_ACCOUNT": "0123456789"}
+"""A fictional account that the province collects on."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,15 @@ class Site:
                 "MOTCUA_VNPAY_URL": self.url("bank") + "/paymentv2/vpcpay.html",
                 "MOTCUA_VNPAY_TMN_CODE": secrets.vnpay_tmn_code,
                 "MOTCUA_VNPAY_SECRET": secrets.vnpay_secret,
+                "MOTCUA_VNPAY_API_URL": self.url("bank") + "/merchant_webapi/api/transaction",
+                "MOTCUA_MOMO_URL": self.url("bank"),
+                "MOTCUA_NATIONAL_URL": self.url("bank") + "/national",
+                "MOTCUA_NATIONAL_ACCOUNT": VIETQR["MOTCUA_VIETQR_ACCOUNT"],
+                **self._other_ways_to_pay(),
+                "MOTCUA_SEAL_P12": str(secrets.seal_p12),
+                "MOTCUA_P12_PASSWORD": secrets.p12_password,
+                "MOTCUA_COLLECTOR": "Ủy ban nhân dân tỉnh An Bình",
+                "MOTCUA_COLLECTOR_TAX_CODE": "9900000001-001",
             },
             "notification": {
                 "MOTCUA_SMTP_URL": f"smtp://{HOST}:{self.ports['smtp']}",
@@ -116,6 +127,17 @@ class Site:
             "MOTCUA_VNEID_CLIENT_SECRET": self.secrets.vneid_client_secret,
         }
 
+    def _other_ways_to_pay(self) -> dict[str, str]:
+        """What MoMo, the national platform and the bank agreed with us."""
+        return {
+            "MOTCUA_MOMO_PARTNER_CODE": "MOMOANBINH",
+            "MOTCUA_MOMO_ACCESS_KEY": self.secrets.momo_access_key,
+            "MOTCUA_MOMO_SECRET": self.secrets.momo_secret,
+            "MOTCUA_NATIONAL_PARTNER": "ANBINH",
+            "MOTCUA_NATIONAL_SECRET": self.secrets.national_secret,
+            **VIETQR,
+        }
+
     def standin_environment(self, name: str) -> dict[str, str]:
         """All that a stand-in of the outside world is told."""
         return {
@@ -128,6 +150,8 @@ class Site:
                 "MOTCUA_VNPAY_TMN_CODE": self.secrets.vnpay_tmn_code,
                 "MOTCUA_VNPAY_SECRET": self.secrets.vnpay_secret,
                 "MOTCUA_VNPAY_IPN_URL": self.url("payment") + "/api/v1/callbacks/vnpay",
+                "MOTCUA_NATIONAL_CONFIRM_URL": self.url("payment") + "/api/v1/callbacks/national",
+                **self._other_ways_to_pay(),
             },
             "sms": {"MOTCUA_SMS_KEY": self.secrets.sms_key, "MOTCUA_SMS_SECRET": self.secrets.sms_secret},
         }.get(name, {})

@@ -1,35 +1,42 @@
-"""HTTP in: what is owed, attempts to pay it, what the providers say, and the receipts."""
+"""HTTP in: what is owed, attempts to pay it, what the providers say, cash at the desk, and waivers."""
 
-from collections.abc import Iterable
+import re
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
-from fastapi import Request
-from prometheus_client import Counter
+from fastapi import Depends, Request
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.money import FeeKind, FeeLine
+from contracts.money import FeeLine
+from contracts.payment import PaymentMethod
 from contracts.refusal import Refusal
 from kit import ids, timers
-from kit.auth import Caller, CitizenToken, OfficerToken, Public, Token
-from kit.db import Connection
-from kit.http import Db, Now, Router, Tx
-from kit.problems import Forbidden, NotFound
+from kit.auth import OfficerToken, Public, officer
+from kit.db import Connection, Database
+from kit.http import Db, Later, Now, Router, Tx
+from kit.problems import Forbidden, NotFound, Unavailable
 from kit.settings import load
-from services.payment import domain, store
-from services.payment.domain import Bill, Receipt, ReceiptNumber, Report, Verdict
-from services.payment.providers import vnpay
+from services.payment import collecting, domain, store
+from services.payment.domain import AssessmentState, Bill, Outcome, PaymentAttempt, Report
+from services.payment.providers import Answer, Away, Call, Declined, Order, Provider, Started, Unbelievable
+from services.payment.providers.registry import providers
 from services.payment.settings import PaymentSettings
-from services.payment.timers import EXPIRY
-from services.payment.words import in_words
+from services.payment.timers import EXPIRY, plan_question
 
 log = structlog.get_logger()
-REFUND_CASES = Counter("motcua_payment_refund_cases_total", "Money that came and has to go back", ["provider"])
 
 router = Router(prefix="/api/v1", tags=["payment"])
+
+Cashier = Annotated[OfficerToken, Depends(officer("cashier"))]
+Waiver = Annotated[OfficerToken, Depends(officer("leader", "supervisor"))]
+
+LONGEST_CALL = 64 * 1024
+"""Bytes of a provider's call; theirs are below two thousand."""
+CASHIER = "cashier"
 
 
 class ReturnElsewhere(Refusal):
@@ -40,7 +47,32 @@ class ReturnElsewhere(Refusal):
     title_en = "The return address is not one of this portal"
 
 
+class ProviderNotOffered(Refusal):
+    """`offered` names the ways to pay of this installation."""
+
+    status = 422
+    title = "Hình thức thanh toán này chưa được hỗ trợ"
+    title_en = "This way to pay is not offered"
+
+
+class ProviderAway(Refusal):
+    """The provider does not answer; nothing was paid. Try again, or another provider."""
+
+    status = 503
+    title = "Đơn vị thanh toán đang không phản hồi, xin thử lại hoặc chọn hình thức khác"
+    title_en = "The payment provider does not answer; try again or choose another one"
+
+
 # What is owed.
+
+
+class Assessed(BaseModel):
+    """Lines that were asked for together; they are paid, waived and refunded together."""
+
+    id: UUID
+    state: AssessmentState
+    amount: int
+    """In whole đồng."""
 
 
 class Fees(BaseModel):
@@ -49,12 +81,15 @@ class Fees(BaseModel):
     dossier_code: str
     version: int
     """Version of the dossier's payment facts, as in the events."""
-    state: Literal["none", "requested", "paid"]
+    state: Literal["none", "requested", "paid", "waived", "refunded"]
     lines: list[FeeLine]
     amount: int
     """The sum of the lines, in whole đồng."""
     outstanding: int
     """What is still to be paid, in whole đồng."""
+    assessments: list[Assessed]
+    providers: list[str]
+    """The ways to pay that are offered, such as `vnpay`, `momo`, `vietqr`."""
 
 
 @router.get("/dossiers/{code}/fees", dependencies=[Public])
@@ -66,11 +101,24 @@ async def fees(code: str, db: Db) -> Fees:
     return Fees(
         dossier_code=code,
         version=bill.version,
-        state="requested" if bill.open else "paid" if bill.living else "none",
+        state=_state(bill),
         lines=[line for assessment in bill.living for line in assessment.lines],
         amount=sum(assessment.amount for assessment in bill.living),
         outstanding=sum(assessment.amount for assessment in bill.open),
+        assessments=[Assessed(id=a.id, state=a.state, amount=a.amount) for a in bill.living],
+        providers=sorted(providers()) if bill.open else [],
     )
+
+
+def _state(bill: Bill) -> Literal["none", "requested", "paid", "waived", "refunded"]:
+    states = {assessment.state for assessment in bill.living}
+    if AssessmentState.REQUESTED in states:
+        return "requested"
+    if AssessmentState.PAID in states:
+        return "paid"
+    if AssessmentState.WAIVED in states:
+        return "waived"
+    return "refunded" if states else "none"
 
 
 # Attempts to pay.
@@ -81,21 +129,29 @@ class AttemptWish(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    provider: Literal["vnpay"] = "vnpay"
+    provider: str = Field(default="vnpay", pattern="^[a-z]{1,20}$")
+    """One of `providers` of the dossier's fees."""
     return_url: str = Field(max_length=255, examples=["https://dichvucong.example.vn/thanh-toan/ket-qua"])
     """The page of the portal that the browser comes back to. Coming back proves nothing."""
 
 
 class AttemptStarted(BaseModel):
-    """Send the browser to `redirect_url` before `expires_at`."""
+    """Send the browser to `redirect_url`, or show `qr` as a QR code, before `expires_at`."""
 
     attempt_id: UUID
-    redirect_url: str
+    redirect_url: str | None
+    qr: str | None
+    """Payload of a VietQR code; the payer's bank fills amount and purpose from it."""
+    reference: str
+    """Our name for the attempt: the purpose text of a transfer."""
+    amount: int
+    """In whole đồng."""
     expires_at: datetime
 
 
 class AttemptView(BaseModel):
     attempt_id: UUID
+    provider: str
     state: domain.AttemptState
     amount: int
     """In whole đồng."""
@@ -103,23 +159,60 @@ class AttemptView(BaseModel):
 
 
 @router.post("/dossiers/{code}/attempts", status_code=201, dependencies=[Public])
-async def start_attempt(code: str, wish: AttemptWish, request: Request, tx: Tx, now: Now) -> AttemptStarted:
-    """Begin to pay what has been owed longest. Earlier attempts do not stand in the way."""
+async def start_attempt(
+    code: str, wish: AttemptWish, request: Request, db: Db, later: Later, now: Now
+) -> AttemptStarted:
+    """Begin to pay what has been owed longest. Earlier attempts do not stand in the way.
+
+    The attempt is kept before the provider hears of it, so that its news always finds one.
+    """
+    provider = _offered(wish.provider)
     _must_come_back(wish.return_url)
-    bill = await store.lock(tx, code)
-    if bill is None:
-        raise NotFound
-    bill, attempt = domain.start_attempt(bill, ids.new(), wish.provider, now)
-    await store.save(tx, bill)
-    await timers.schedule(tx, EXPIRY, attempt.reference, attempt.expires_at, {"provider": attempt.provider})
-    url = vnpay.redirect_url(
-        _merchant(),
-        attempt,
-        info=f"Nop phi ho so {code}",
-        return_url=wish.return_url,
-        address=request.client.host if request.client else "127.0.0.1",
+    attempt = await _keep(db, code, provider, now)
+    order = Order(
+        code, f"Nop phi ho so {_ascii(code)}", wish.return_url, request.client.host if request.client else "127.0.0.1"
     )
-    return AttemptStarted(attempt_id=attempt.id, redirect_url=url, expires_at=attempt.expires_at)
+    started = await _begin(db, provider, attempt, order)
+    tx = await later.begin()
+    bill = await store.lock_attempt(tx, attempt.provider, attempt.reference)
+    assert bill is not None  # noqa: S101 (it was kept above)
+    await store.save(tx, domain.redirected(bill, attempt.reference))
+    return AttemptStarted(
+        attempt_id=attempt.id, redirect_url=started.redirect_url, qr=started.qr, reference=attempt.reference,
+        amount=attempt.amount, expires_at=attempt.expires_at,
+    )  # fmt: skip
+
+
+async def _keep(db: Database, code: str, provider: Provider, now: datetime) -> PaymentAttempt:
+    async with db.transaction() as tx:
+        bill = await store.lock(tx, code)
+        if bill is None:
+            raise NotFound
+        new = ids.new()
+        bill, attempt = domain.start_attempt(bill, new, provider.name, provider.reference(new), now, provider.life)
+        await store.save(tx, bill)
+        await timers.schedule(tx, EXPIRY, attempt.reference, attempt.expires_at, {"provider": attempt.provider})
+        await plan_question(tx, attempt, asked=0, now=now)
+    return attempt
+
+
+async def _begin(db: Database, provider: Provider, attempt: PaymentAttempt, order: Order) -> Started:
+    try:
+        return await provider.begin(attempt, order)
+    except Away as away:
+        log.warning("provider.away", provider=provider.name, reason=str(away))
+        raise ProviderAway from away
+    except Declined as no:
+        log.error("provider.declined", provider=provider.name, reason=str(no))
+        async with db.transaction() as tx:
+            bill = await store.lock_attempt(tx, attempt.provider, attempt.reference)
+            if bill:
+                await store.save(tx, domain.refused(bill, attempt.reference))
+        raise ProviderAway from no
+
+
+def _ascii(code: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]", "", code)[:60]
 
 
 @router.get("/attempts/{attempt_id}", dependencies=[Public])
@@ -128,7 +221,17 @@ async def attempt(attempt_id: UUID, db: Db) -> AttemptView:
     found = await store.attempt(db, attempt_id)
     if found is None:
         raise NotFound
-    return AttemptView(attempt_id=found.id, state=found.state, amount=found.amount, expires_at=found.expires_at)
+    return AttemptView(
+        attempt_id=found.id, provider=found.provider, state=found.state, amount=found.amount,
+        expires_at=found.expires_at,
+    )  # fmt: skip
+
+
+def _offered(name: str) -> Provider:
+    offered = providers()
+    if name not in offered:
+        raise ProviderNotOffered(offered=sorted(offered))
+    return offered[name]
 
 
 def _must_come_back(url: str) -> None:
@@ -139,102 +242,145 @@ def _must_come_back(url: str) -> None:
 # What the providers say.
 
 
-@router.get("/callbacks/vnpay", dependencies=[Public])
-async def vnpay_calls(request: Request, tx: Tx, now: Now) -> dict[str, str]:
-    """VNPAY says how an attempt ended (IPN). Its signature is the authorisation; we answer after the commit."""
-    call = dict(request.query_params)
+@router.api_route("/callbacks/{name}", methods=["GET", "POST"], dependencies=[Public], include_in_schema=False)
+async def provider_calls(name: str, request: Request, later: Later, now: Now) -> Response:
+    """A provider says how an attempt ended. Its signature is the authorisation; we answer after the commit."""
+    provider = providers().get(name)
+    if provider is None:
+        raise NotFound
+    call = Call(dict(request.query_params), await _body(request))
+    answer = await _hear(await later.begin(), provider, call, now)
+    if not answer.settled:
+        log.warning("callback.refused", provider=name, reason=answer.code)
+    return _as_response(answer)
+
+
+async def _hear(tx: Connection, provider: Provider, call: Call, now: datetime) -> Answer:
+    """Believed or not, every call is kept."""
     try:
-        verdict = await settle(tx, vnpay.verify(_merchant(), call), now)
-        answer = vnpay.ANSWERS[verdict]
-    except vnpay.Unbelievable as refused:
+        answer = provider.answer(await collecting.settle(tx, provider.hear(call), now))
+    except Unbelievable as refused:
         answer = refused.answer
-    if answer not in vnpay.SETTLED:
-        log.warning("callback.refused", provider=vnpay.PROVIDER, reason=answer.name)
-    await store.keep_call(tx, vnpay.PROVIDER, vnpay.evidence(call), answer)
-    return {"RspCode": answer, "Message": answer.message}
+    await store.keep_call(tx, provider.name, provider.evidence(call), answer.code)
+    return answer
 
 
-async def settle(tx: Connection, report: Report, now: datetime) -> Verdict:
-    """Do what a provider's report means. However often and in whatever order it is told, money counts once."""
-    bill = await store.lock_attempt(tx, report.provider, report.reference)
-    if bill is None:
-        return Verdict.UNKNOWN_ATTEMPT
-    match verdict := domain.judge(bill, report):
-        case Verdict.PAYS:
-            numbers = await _take_numbers(tx, domain.receipt_kinds(bill, report), domain.local_year(now))
-            await store.save(tx, *domain.pay(bill, report, numbers, now))
-        case Verdict.OWED_BACK:
-            await store.save(tx, *domain.owe_back(bill, report, now))
-            REFUND_CASES.labels(report.provider).inc()
-            log.error("refund_case.opened", provider=report.provider)
-        case Verdict.NOT_PAID:
-            await store.save(tx, *domain.give_up(bill, report))
-    return verdict
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST_CALL:
+            return b""  # no provider's: it will not be believed
+    return body
 
 
-async def _take_numbers(tx: Connection, kinds: Iterable[FeeKind], year: int) -> list[ReceiptNumber]:
-    """One number for each receipt. Last of all locks, because every payment of the province wants it."""
-    settings = load(PaymentSettings)
-    numbers = []
-    for kind in kinds:
-        symbol = domain.symbol(settings.receipt_letters[kind], year)
-        number = await store.take_number(tx, symbol, year)
-        numbers.append(ReceiptNumber(kind, settings.receipt_form, symbol, year, number))
-    return numbers
+def _as_response(answer: Answer) -> Response:
+    if answer.body is None:
+        return Response(status_code=answer.status)
+    return JSONResponse(answer.body, answer.status)
 
 
-def _merchant() -> vnpay.Merchant:
-    settings = load(PaymentSettings)
-    return vnpay.Merchant(settings.vnpay_url, settings.vnpay_tmn_code, settings.vnpay_secret.get_secret_value())
+# At the desk.
 
 
-# Receipts.
+class CashPayment(BaseModel):
+    """Money that a cashier took for what has been owed longest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: Literal["cash", "transfer"]
+    """Cash, or a bank transfer that the cashier found on the account."""
+    amount: int = Field(gt=0)
+    """What was taken, in whole đồng; it must be exactly what is owed."""
+    transaction: str | None = Field(default=None, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._/-]+$")
+    """The bank's number of the transfer; needed for a transfer."""
 
 
-class ReceiptView(BaseModel):
-    """Biên lai thu phí, lệ phí."""
+class Waive(BaseModel):
+    """Lift what is owed (miễn phí, lệ phí)."""
 
-    receipt_no: str
-    """Seven digits, without a gap within symbol and year."""
-    form_symbol: str
-    symbol: str
-    year: int
-    kind: FeeKind
-    lines: list[FeeLine]
-    amount: int
+    model_config = ConfigDict(extra="forbid")
+
+    assessment_id: UUID
+    reason: str = Field(min_length=5, max_length=300)
+    """The ground of exemption, in Vietnamese and without personal data: everybody who listens reads it."""
+    document_ref: str | None = Field(default=None, max_length=200)
+    """Opaque reference of the document that proves the ground."""
+
+
+class Settled(BaseModel):
+    """How the dossier's money stands after the act."""
+
+    dossier_code: str
+    version: int
+    outstanding: int
     """In whole đồng."""
-    amount_in_words: str
-    issued_at: datetime
 
 
-@router.get("/dossiers/{code}/receipts")
-async def receipts(code: str, caller: Caller, db: Db) -> list[ReceiptView]:
-    """The receipts of a dossier, for its owner, its submitter and the officers of its unit."""
-    bill = await store.read(db, code)
-    if bill is None or not _may_see(bill, caller):
-        raise Forbidden
-    return [_view(receipt) for receipt in await store.receipts(db, code)]
+class OtherAmount(Refusal):
+    """Cash is taken for exactly what is owed; `expected` says how much that is."""
+
+    status = 422
+    title = "Số tiền không đúng với khoản phải nộp"
+    title_en = "The amount is not what is owed"
 
 
-def _may_see(bill: Bill, caller: Token) -> bool:
-    match caller:
-        case CitizenToken(ref=ref):
-            return ref in (bill.owner_ref, bill.submitter_ref)
-        case OfficerToken(unit=unit):
-            return unit == bill.unit
-        case _:
-            return False
+class TransferUsed(Refusal):
+    """One transfer pays one fee."""
+
+    title = "Giao dịch chuyển khoản này đã được dùng để nộp một khoản khác"
+    title_en = "This transfer has paid for something already"
 
 
-def _view(receipt: Receipt) -> ReceiptView:
-    return ReceiptView(
-        receipt_no=str(receipt.number),
-        form_symbol=receipt.number.form_symbol,
-        symbol=receipt.number.symbol,
-        year=receipt.number.year,
-        kind=receipt.number.kind,
-        lines=list(receipt.lines),
-        amount=receipt.amount,
-        amount_in_words=in_words(receipt.amount),
-        issued_at=receipt.issued_at,
+class TransferNumberMissing(Refusal):
+    status = 422
+    title = "Nộp bằng chuyển khoản phải ghi số giao dịch của ngân hàng"
+    title_en = "A bank transfer needs the bank's transaction number"
+
+
+@router.post("/dossiers/{code}/cash-payments", status_code=201)
+async def take_cash(code: str, paid: CashPayment, who: Cashier, tx: Tx, now: Now) -> Settled:
+    """The cashier took the money; receipts follow as for every payment."""
+    bill = await _of_unit(tx, code, who)
+    if paid.method == "transfer" and paid.transaction is None:
+        raise TransferNumberMissing
+    if paid.transaction and await store.is_booked(tx, CASHIER, paid.transaction):
+        raise TransferUsed
+    new = ids.new()
+    bill, attempt = domain.start_attempt(bill, new, CASHIER, new.hex, now)
+    if paid.amount != attempt.amount:
+        raise OtherAmount(expected=attempt.amount)
+    await store.save(tx, bill)
+    method = PaymentMethod(paid.method)
+    await store.keep_cashier(tx, attempt, who.ref, who.unit, method)
+    transaction = paid.transaction or new.hex
+    await collecting.pay(
+        tx, bill, Report(CASHIER, attempt.reference, Outcome.SUCCEEDED, paid.amount, transaction, now, method), now
     )
+    return await _settled(tx, code)
+
+
+@router.post("/dossiers/{code}/waivers", status_code=201)
+async def waive_fee(code: str, wish: Waive, who: Waiver, tx: Tx, now: Now) -> Settled:
+    """An officer with that right lifts what is owed, naming the ground and its document."""
+    bill = await _of_unit(tx, code, who)
+    waived, said = domain.waive(bill, wish.assessment_id, who.ref, wish.reason, wish.document_ref, now)
+    await store.save(tx, waived, said)
+    await store.keep_waiver(tx, wish.assessment_id, who.ref, said)
+    return await _settled(tx, code)
+
+
+async def _of_unit(tx: Connection, code: str, who: OfficerToken) -> Bill:
+    bill = await store.lock(tx, code)
+    if bill is None:
+        raise NotFound
+    if bill.unit != who.unit:
+        raise Forbidden
+    return bill
+
+
+async def _settled(tx: Connection, code: str) -> Settled:
+    bill = await store.lock(tx, code)
+    if bill is None:
+        raise Unavailable
+    return Settled(dossier_code=code, version=bill.version, outstanding=sum(a.amount for a in bill.open))

@@ -12,11 +12,15 @@ from zoneinfo import ZoneInfo
 
 from contracts.dossier import DossierAwaitingPayment, DossierSubmitted, OwnerLinked
 from contracts.money import FeeKind, FeeLine, FeeTiming
-from contracts.payment import FeePaid, FeeRequested, PaymentEvent, PaymentMethod, ReceiptIssued
+from contracts.payment import FeePaid, FeeRequested, FeeWaived, PaymentEvent, PaymentMethod, ReceiptIssued
 from contracts.refusal import Refusal
 
 ATTEMPT_LIFE = timedelta(minutes=15)
 VIET_NAM = ZoneInfo("Asia/Ho_Chi_Minh")
+OWED_BACK = "owed_back"
+"""The account of money that is not ours."""
+REVERSED = "reversed"
+"""The account of money that was taken back from us and that a person has to look at."""
 RECEIPT_KINDS = (FeeKind.PHI, FeeKind.LE_PHI)
 """The kinds of money that the state gives a receipt for, one receipt each; postage is never on it."""
 
@@ -24,10 +28,14 @@ RECEIPT_KINDS = (FeeKind.PHI, FeeKind.LE_PHI)
 class AssessmentState(StrEnum):
     REQUESTED = "requested"
     PAID = "paid"
+    WAIVED = "waived"
+    REFUNDED = "refunded"
     CANCELLED = "cancelled"
 
 
 class AttemptState(StrEnum):
+    CREATED = "created"
+    """Kept, and about to be asked for at the provider."""
     REDIRECTED = "redirected"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -39,14 +47,24 @@ TRANSITIONS: Mapping[str, Mapping[tuple[StrEnum, StrEnum], str]] = {
     "FeeAssessment": {
         (AssessmentState.REQUESTED, AssessmentState.PAID): "the first attempt that succeeds",
         (AssessmentState.REQUESTED, AssessmentState.CANCELLED): "priced anew, or the dossier is over",
+        (AssessmentState.REQUESTED, AssessmentState.WAIVED): "an officer with that right lifts it",
+        (AssessmentState.PAID, AssessmentState.REFUNDED): "the money went back, by two persons",
     },
     "PaymentAttempt": {
+        (AttemptState.CREATED, AttemptState.REDIRECTED): "the provider knows of it",
+        (AttemptState.CREATED, AttemptState.SUCCEEDED): "the provider's news overtook its own answer, or cash",
+        (AttemptState.CREATED, AttemptState.FAILED): "the provider refused it",
+        (AttemptState.CREATED, AttemptState.CANCELLED): "the payer gave up at the provider",
+        (AttemptState.CREATED, AttemptState.EXPIRED): "its time is over without news",
         (AttemptState.REDIRECTED, AttemptState.SUCCEEDED): "the provider has the money",
         (AttemptState.REDIRECTED, AttemptState.FAILED): "the provider could not take the money",
         (AttemptState.REDIRECTED, AttemptState.CANCELLED): "the payer gave up at the provider",
-        (AttemptState.REDIRECTED, AttemptState.EXPIRED): "15 minutes without news",
+        (AttemptState.REDIRECTED, AttemptState.EXPIRED): "its time is over without news",
     },
 }
+
+
+OPEN_ATTEMPTS = (AttemptState.CREATED, AttemptState.REDIRECTED)
 
 
 class NothingToPay(Refusal):
@@ -92,11 +110,11 @@ class PaymentAttempt:
     amount: int
     created_at: datetime
     expires_at: datetime
-    state: AttemptState = AttemptState.REDIRECTED
+    state: AttemptState = AttemptState.CREATED
 
     @property
     def is_open(self) -> bool:
-        return self.state is AttemptState.REDIRECTED
+        return self.state in OPEN_ATTEMPTS
 
     def becomes(self, to: AttemptState) -> "PaymentAttempt":
         _check("PaymentAttempt", self.state, to)
@@ -125,6 +143,19 @@ class Report:
     transaction: str
     """The provider's number for the money that moved; empty when none did."""
     paid_at: datetime | None
+    method: PaymentMethod = PaymentMethod.GATEWAY
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Money that a provider took, as needed to give it back."""
+
+    provider: str
+    reference: str
+    transaction: str
+    amount: int
+    started_at: datetime
+    """When the attempt began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +170,11 @@ class ReceiptNumber:
 
     def __str__(self) -> str:
         return f"{self.number:07d}"
+
+    @property
+    def ref(self) -> str:
+        """Names the receipt in addresses and events: symbol, year and number are unique together."""
+        return f"{self.symbol}.{self.year}.{self}"
 
 
 # What an act adds for ever. Such records are written once and never change.
@@ -160,10 +196,30 @@ class Posting:
     attempt_id: UUID
     provider: str
     transaction: str
+    """The provider's number of this movement: a refund has its own."""
     moved_at: datetime
     pays: bool
     """Whether it settles the assessment; money that does not has to go back."""
     entries: tuple[Entry, ...]
+    movement: "Movement"
+
+    @property
+    def amount(self) -> int:
+        """What moved."""
+        return sum(entry.amount for entry in self.entries if entry.amount > 0)
+
+
+class Movement(StrEnum):
+    """What the money did."""
+
+    CAPTURE = "capture"
+    """The provider took it from the payer."""
+    REFUND = "refund"
+    """The provider gave it back."""
+    REVERSAL = "reversal"
+    """The provider or the payer's bank took it back by itself."""
+    SETTLEMENT = "settlement"
+    """The provider paid it out to our bank account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +235,7 @@ class Receipt:
 
 
 class Surplus(StrEnum):
-    """Why money has to go back."""
+    """Why money that pays nothing has to go back."""
 
     PAID_TWICE = "paid_twice"
     TOO_LATE = "too_late"
@@ -188,8 +244,10 @@ class Surplus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RefundCase:
-    """Money that somebody has to give back."""
+    """Money that came and pays nothing: it goes back by itself, where the provider can."""
 
+    id: UUID
+    assessment_id: UUID
     attempt_id: UUID
     provider: str
     transaction: str
@@ -275,32 +333,69 @@ def end(bill: Bill) -> Act:
 
 def _cancel(bill: Bill, assessments: Iterable[FeeAssessment]) -> Bill:
     for assessment in assessments:
-        bill = _with(bill, assessment=assessment.becomes(AssessmentState.CANCELLED))
+        bill = change(bill, assessment=assessment.becomes(AssessmentState.CANCELLED))
     return bill
 
 
 def _settles(old: FeeAssessment, new: FeeAssessment) -> bool:
     """What was paid is not asked for a second time, and the same lines are not a new request."""
-    return old.state is AssessmentState.PAID or old.lines == new.lines
+    return old.state is not AssessmentState.REQUESTED or old.lines == new.lines
 
 
 # What the payer does.
 
 
-def start_attempt(bill: Bill, attempt_id: UUID, provider: str, now: datetime) -> tuple[Bill, PaymentAttempt]:
+def start_attempt(
+    bill: Bill, attempt_id: UUID, provider: str, reference: str, now: datetime, life: timedelta = ATTEMPT_LIFE
+) -> tuple[Bill, PaymentAttempt]:
     """Try to pay what has been owed longest."""
     if not bill.open:
         raise NothingToPay
     owed = bill.open[0]
-    until = now + ATTEMPT_LIFE
-    attempt = PaymentAttempt(attempt_id, owed.id, provider, attempt_id.hex, owed.amount, now, until)
+    until = now + life
+    attempt = PaymentAttempt(attempt_id, owed.id, provider, reference, owed.amount, now, until)
     return replace(bill, attempts=(attempt,)), attempt
+
+
+def redirected(bill: Bill, reference: str) -> Bill:
+    """The provider waits for the payer, unless its news was quicker than its answer."""
+    attempt = bill.attempt(reference)
+    if attempt.state is not AttemptState.CREATED:
+        return bill
+    return change(bill, attempt=attempt.becomes(AttemptState.REDIRECTED))
+
+
+def refused(bill: Bill, reference: str) -> Bill:
+    """The provider will not ask the payer at all."""
+    attempt = bill.attempt(reference)
+    return change(bill, attempt=attempt.becomes(AttemptState.FAILED)) if attempt.is_open else bill
 
 
 def expire(bill: Bill, reference: str) -> Act:
     """Its time is over. Whatever the provider says later, this attempt pays nothing any more."""
     attempt = bill.attempt(reference)
-    return (_with(bill, attempt=attempt.becomes(AttemptState.EXPIRED)),) if attempt.is_open else (bill,)
+    return (change(bill, attempt=attempt.becomes(AttemptState.EXPIRED)),) if attempt.is_open else (bill,)
+
+
+def waive(
+    bill: Bill, assessment_id: UUID, officer_ref: UUID, reason: str, document_ref: str | None, now: datetime
+) -> tuple[Bill, FeeWaived]:
+    """An officer with that right lifts what is owed (miễn phí, lệ phí), with the ground of exemption."""
+    assessment = next((a for a in bill.open if a.id == assessment_id), None)
+    if assessment is None:
+        raise NothingToPay
+    said = FeeWaived(
+        version=bill.version + 1,
+        occurred_at=now,
+        dossier_code=bill.dossier_code,
+        assessment_id=assessment.id,
+        amount=assessment.amount,
+        reason=reason,
+        document_ref=document_ref,
+        officer_ref=officer_ref,
+    )
+    waived = change(bill, assessment=assessment.becomes(AssessmentState.WAIVED))
+    return replace(waived, version=said.version), said
 
 
 # What the provider says.
@@ -320,12 +415,12 @@ class Verdict(StrEnum):
 def judge(bill: Bill, report: Report) -> Verdict:
     """The first success pays; money that comes after it, or too late, is owed back."""
     attempt = bill.attempt(report.reference)
+    if (report.provider, report.transaction) in bill.booked:
+        return Verdict.KNOWN_ALREADY
     if report.amount != attempt.amount:
         return Verdict.WRONG_AMOUNT
     if report.outcome is not Outcome.SUCCEEDED:
         return Verdict.NOT_PAID if attempt.is_open else Verdict.KNOWN_ALREADY
-    if (report.provider, report.transaction) in bill.booked:
-        return Verdict.KNOWN_ALREADY
     owed = bill.assessment(attempt.assessment_id).state is AssessmentState.REQUESTED
     return Verdict.PAYS if owed and attempt.is_open else Verdict.OWED_BACK
 
@@ -337,7 +432,7 @@ def pay(bill: Bill, report: Report, numbers: Iterable[ReceiptNumber], now: datet
     receipts = tuple(_receipt(assessment, attempt, number, now) for number in numbers)
     news = _news(bill, attempt, report, receipts, now)
     earned = (Entry(kind, -amount) for kind, amount in assessment.by_kind().items())
-    changed = _with(
+    changed = change(
         bill,
         attempt=attempt.becomes(AttemptState.SUCCEEDED),
         assessment=assessment.becomes(AssessmentState.PAID),
@@ -346,28 +441,41 @@ def pay(bill: Bill, report: Report, numbers: Iterable[ReceiptNumber], now: datet
     return replace(changed, version=news[-1].version, records=records), *news
 
 
-def owe_back(bill: Bill, report: Report, now: datetime) -> Act:
-    """The provider has money that pays nothing: book it as owed back, and open a case for a person."""
+def owe_back(bill: Bill, report: Report, refund_id: UUID, now: datetime) -> Act:
+    """The provider has money that pays nothing: book it as owed back, and let it go back."""
     attempt = bill.attempt(report.reference)
-    posting = _posting(attempt, report, now, [Entry("owed_back", -report.amount)], pays=False)
+    posting = _posting(attempt, report, now, [Entry(OWED_BACK, -report.amount)], pays=False)
     reason = _why_back(bill, attempt)
-    case = RefundCase(attempt.id, report.provider, report.transaction, report.amount, reason, now)
+    case = RefundCase(
+        refund_id, attempt.assessment_id, attempt.id, report.provider, report.transaction, report.amount, reason, now
+    )
     if attempt.is_open:
-        bill = _with(bill, attempt=attempt.becomes(AttemptState.SUCCEEDED))
+        bill = change(bill, attempt=attempt.becomes(AttemptState.SUCCEEDED))
     return (replace(bill, records=(posting, case)),)
+
+
+def reverse(bill: Bill, reference: str, transaction: str, amount: int, moved_at: datetime) -> Bill:
+    """The provider took back what it had captured. The fee stays as it is until a person decides."""
+    attempt = bill.attempt(reference)
+    entries = (Entry(REVERSED, amount), Entry(held_by(attempt.provider), -amount))
+    posting = Posting(
+        attempt.assessment_id, attempt.id, attempt.provider, transaction, moved_at, pays=False, entries=entries,
+        movement=Movement.REVERSAL,
+    )  # fmt: skip
+    return replace(bill, records=(posting,))
 
 
 def give_up(bill: Bill, report: Report) -> Act:
     """No money moved."""
     to = AttemptState.CANCELLED if report.outcome is Outcome.CANCELLED else AttemptState.FAILED
-    return (_with(bill, attempt=bill.attempt(report.reference).becomes(to)),)
+    return (change(bill, attempt=bill.attempt(report.reference).becomes(to)),)
 
 
 def _why_back(bill: Bill, attempt: PaymentAttempt) -> Surplus:
     match bill.assessment(attempt.assessment_id).state:
-        case AssessmentState.PAID:
+        case AssessmentState.PAID | AssessmentState.REFUNDED:
             return Surplus.PAID_TWICE
-        case AssessmentState.CANCELLED:
+        case AssessmentState.CANCELLED | AssessmentState.WAIVED:
             return Surplus.NOTHING_OWED
         case AssessmentState.REQUESTED:
             return Surplus.TOO_LATE
@@ -381,8 +489,14 @@ def _posting(attempt: PaymentAttempt, report: Report, now: datetime, credit: Ite
         transaction=report.transaction,
         moved_at=report.paid_at or now,
         pays=pays,
-        entries=(Entry(f"provider:{report.provider}", report.amount), *credit),
+        entries=(Entry(held_by(report.provider), report.amount), *credit),
+        movement=Movement.CAPTURE,
     )
+
+
+def held_by(provider: str) -> str:
+    """The account of money that a provider holds for us: what it took, less what it gave back or paid out."""
+    return f"provider:{provider}"
 
 
 def _news(
@@ -395,7 +509,7 @@ def _news(
         assessment_id=attempt.assessment_id,
         attempt_id=attempt.id,
         amount=report.amount,
-        method=PaymentMethod.GATEWAY,
+        method=report.method,
         provider=report.provider,
         provider_txn=report.transaction,
         paid_at=report.paid_at or now,
@@ -441,10 +555,11 @@ def _issued(bill: Bill, receipt: Receipt, version: int) -> ReceiptIssued:
         kind=number.kind,
         amount=receipt.amount,
         issued_at=receipt.issued_at,
+        receipt_ref=number.ref,
     )
 
 
-def _with(bill: Bill, *, assessment: FeeAssessment | None = None, attempt: PaymentAttempt | None = None) -> Bill:
+def change(bill: Bill, *, assessment: FeeAssessment | None = None, attempt: PaymentAttempt | None = None) -> Bill:
     """The bill with these in place of the ones with the same id."""
     return replace(
         bill,

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from contracts.money import FeeKind, FeeLine, FeeTiming
-from contracts.payment import PAYMENTS, PaymentEvent
-from kit import ids, outbox
+from contracts.money import FeeLine, FeeTiming
+from contracts.payment import PAYMENTS, FeeWaived, PaymentEvent, PaymentMethod
+from kit import ids, outbox, timers
 from kit.db import Connection, Database
 from services.payment.domain import (
     AssessmentState,
@@ -17,10 +17,14 @@ from services.payment.domain import (
     PaymentAttempt,
     Posting,
     Receipt,
-    ReceiptNumber,
     Record,
     RefundCase,
 )
+
+REFUND = "refund"
+"""The job that asks a provider to give money back, keyed by the refund's id."""
+RECEIPT_FILE = "receipt.file"
+"""The job that makes a receipt's file, keyed by the receipt's reference."""
 
 OPEN = "INSERT INTO bill (dossier_code, version, over) VALUES ($1, 0, false) ON CONFLICT DO NOTHING"
 
@@ -75,6 +79,50 @@ async def attempt(db: Database, attempt_id: UUID) -> PaymentAttempt | None:
     return _attempt(row) if row else None
 
 
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+IS_BOOKED = """
+SELECT EXISTS (SELECT 1 FROM posting WHERE provider = $1 AND transaction = $2 AND movement = 'capture')
+"""
+
+
+async def is_booked(tx: Connection, provider: str, transaction: str) -> bool:
+    """Whether this money is in the ledger, for whatever dossier; two who ask at once are told one after the other."""
+    await tx.execute(ONE_AT_A_TIME, f"{provider} {transaction}")
+    found: bool = await tx.fetchval(IS_BOOKED, provider, transaction)
+    return found
+
+
+CAPTURED = "SELECT EXISTS (SELECT 1 FROM posting WHERE attempt_id = $1 AND movement = 'capture')"
+
+
+async def is_captured(tx: Connection, attempt: PaymentAttempt) -> bool:
+    """Whether its money came."""
+    found: bool = await tx.fetchval(CAPTURED, attempt.id)
+    return found
+
+
+async def attempt_of(db: Database, provider: str, reference: str) -> PaymentAttempt | None:
+    """The attempt, to be looked at only."""
+    row = await db.fetchrow(ATTEMPT, provider, reference)
+    return _attempt(row) if row else None
+
+
+WAIVED = "INSERT INTO waiver (assessment_id, officer_ref, reason, document_ref, at) VALUES ($1, $2, $3, $4, $5)"
+CASHIERED = "INSERT INTO cashier_entry (attempt_id, cashier_ref, unit, method, at) VALUES ($1, $2, $3, $4, $5)"
+
+
+async def keep_waiver(tx: Connection, assessment_id: UUID, officer: UUID, said: FeeWaived) -> None:
+    """Who lifted the fee and why, for the inspection."""
+    await tx.execute(WAIVED, assessment_id, officer, said.reason, said.document_ref, said.occurred_at)
+
+
+async def keep_cashier(
+    tx: Connection, attempt: PaymentAttempt, cashier: UUID, unit: str, method: PaymentMethod
+) -> None:
+    """Who took the money at the desk (I-P5)."""
+    await tx.execute(CASHIERED, attempt.id, cashier, unit, method, attempt.created_at)
+
+
 READ = "SELECT dossier_code, version, over, unit, owner_ref, submitter_ref FROM bill WHERE dossier_code = $1"
 ASSESSMENTS = """
 SELECT id, timing, lines, due_at, state FROM assessment WHERE dossier_code = $1 ORDER BY place
@@ -91,7 +139,7 @@ async def _assessments(db: Database | Connection, dossier_code: str) -> tuple[Fe
     return tuple(_assessment(row) for row in await db.fetch(ASSESSMENTS, dossier_code))
 
 
-BOOKED = "SELECT provider, transaction FROM posting WHERE dossier_code = $1"
+BOOKED = "SELECT provider, transaction FROM posting WHERE dossier_code = $1 AND movement = 'capture'"
 
 
 async def _booked(tx: Connection, dossier_code: str) -> frozenset[tuple[str, str]]:
@@ -141,8 +189,8 @@ async def _add(tx: Connection, dossier_code: str, record: Record) -> None:
 
 POST = """
 INSERT INTO posting
-    (posting_id, dossier_code, assessment_id, attempt_id, provider, transaction, moved_at, pays)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    (posting_id, dossier_code, assessment_id, attempt_id, provider, transaction, moved_at, pays, movement, amount)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 ENTER = "INSERT INTO ledger_entry (posting_id, account, amount) SELECT $1, * FROM unnest($2::text[], $3::bigint[])"
 
@@ -151,7 +199,7 @@ async def _post(tx: Connection, dossier_code: str, p: Posting) -> None:
     posting_id = ids.new()
     await tx.execute(
         POST, posting_id, dossier_code, p.assessment_id, p.attempt_id, p.provider, p.transaction,
-        p.moved_at, p.pays,
+        p.moved_at, p.pays, p.movement, p.amount,
     )  # fmt: skip
     await tx.execute(ENTER, posting_id, [e.account for e in p.entries], [e.amount for e in p.entries])
 
@@ -182,26 +230,23 @@ async def _issue(tx: Connection, dossier_code: str, r: Receipt) -> None:
         ISSUE, n.symbol, n.year, n.number, n.form_symbol, n.kind, dossier_code, r.assessment_id,
         r.attempt_id, _plain(r.lines), r.amount, r.issued_at,
     )  # fmt: skip
-
-
-RECEIPTS = """
-SELECT kind, form_symbol, symbol, year, number, assessment_id, attempt_id, lines, amount, issued_at FROM receipt
-WHERE dossier_code = $1 ORDER BY issued_at, symbol, number
-"""
-
-
-async def receipts(db: Database, dossier_code: str) -> list[Receipt]:
-    return [_receipt(row) for row in await db.fetch(RECEIPTS, dossier_code)]
+    await timers.schedule(tx, RECEIPT_FILE, n.ref, r.issued_at)
 
 
 OPEN_CASE = """
-INSERT INTO refund_case (provider, transaction, dossier_code, attempt_id, amount, reason, opened_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO refund_case
+    (id, provider, transaction, dossier_code, attempt_id, assessment_id, amount, reason, opened_at, state, by_hand)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'approved', false)
 """
 
 
 async def _open_case(tx: Connection, dossier_code: str, c: RefundCase) -> None:
-    await tx.execute(OPEN_CASE, c.provider, c.transaction, dossier_code, c.attempt_id, c.amount, c.reason, c.opened_at)
+    """It goes back by itself: whoever did not pay for anything need not ask."""
+    await tx.execute(
+        OPEN_CASE, c.id, c.provider, c.transaction, dossier_code, c.attempt_id, c.assessment_id, c.amount, c.reason,
+        c.opened_at,
+    )  # fmt: skip
+    await timers.schedule(tx, REFUND, str(c.id), c.opened_at)
 
 
 KEEP_CALL = "INSERT INTO provider_call (provider, fields, answer) VALUES ($1, $2, $3)"
@@ -216,20 +261,14 @@ def _plain(lines: Iterable[FeeLine]) -> list[dict[str, Any]]:
     return [line.model_dump(mode="json") for line in lines]
 
 
-def _lines(plain: list[dict[str, Any]]) -> tuple[FeeLine, ...]:
+def lines(plain: list[dict[str, Any]]) -> tuple[FeeLine, ...]:
     return tuple(FeeLine.model_validate(line) for line in plain)
 
 
 def _assessment(row: Any) -> FeeAssessment:
     state, timing = AssessmentState(row["state"]), FeeTiming(row["timing"])
-    return FeeAssessment(row["id"], timing, _lines(row["lines"]), row["due_at"], state)
+    return FeeAssessment(row["id"], timing, lines(row["lines"]), row["due_at"], state)
 
 
 def _attempt(row: Any) -> PaymentAttempt:
     return PaymentAttempt(**{**row, "state": AttemptState(row["state"])})
-
-
-def _receipt(row: Any) -> Receipt:
-    kind, form_symbol, symbol, year, number, assessment_id, attempt_id, lines, amount, issued_at = row
-    name = ReceiptNumber(FeeKind(kind), form_symbol, symbol, year, number)
-    return Receipt(name, assessment_id, attempt_id, _lines(lines), amount, issued_at)

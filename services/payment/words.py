@@ -54,3 +54,8 @@ def _below_hundred(n: int) -> str:
             return f"mười {_DIGITS[unit]}"
         case _:
             return f"{_DIGITS[tens]} mươi {_AFTER_TENS[unit]}"
+
+
+def dong(amount: int) -> str:
+    """As people write it: `16.000 đ`."""
+    return f"{amount:,} đ".replace(",", ".")

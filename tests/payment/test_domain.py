@@ -47,7 +47,7 @@ def asked(*lines: FeeLine) -> Bill:
 
 
 def tried(bill: Bill, n: int = 1) -> tuple[Bill, str]:
-    bill, attempt = domain.start_attempt(bill, UUID(int=n), "vnpay", NOW)
+    bill, attempt = domain.start_attempt(bill, UUID(int=n), "vnpay", UUID(int=n).hex, NOW)
     return bill, attempt.reference
 
 
@@ -115,7 +115,7 @@ def test_a_dossier_that_is_over_owes_nothing_more() -> None:
     assert bill.open == ()
     assert domain.request(bill, fees(SEARCH, n=2), NOW) == (bill,)
     with pytest.raises(NothingToPay):
-        domain.start_attempt(bill, UUID(int=1), "vnpay", NOW)
+        domain.start_attempt(bill, UUID(int=1), "vnpay", UUID(int=1).hex, NOW)
 
 
 # Trying.
@@ -124,8 +124,8 @@ def test_a_dossier_that_is_over_owes_nothing_more() -> None:
 def test_an_attempt_lives_fifteen_minutes_and_blocks_no_other() -> None:
     bill = asked(COPIES)
 
-    _, first = domain.start_attempt(bill, UUID(int=1), "vnpay", NOW)
-    _, second = domain.start_attempt(bill, UUID(int=2), "vnpay", NOW)
+    _, first = domain.start_attempt(bill, UUID(int=1), "vnpay", UUID(int=1).hex, NOW)
+    _, second = domain.start_attempt(bill, UUID(int=2), "vnpay", UUID(int=2).hex, NOW)
 
     assert first.expires_at == NOW + timedelta(minutes=15)
     assert first.reference != second.reference
@@ -133,7 +133,7 @@ def test_an_attempt_lives_fifteen_minutes_and_blocks_no_other() -> None:
 
 def test_nothing_can_be_paid_before_it_is_asked_for() -> None:
     with pytest.raises(NothingToPay):
-        domain.start_attempt(Bill(CODE), UUID(int=1), "vnpay", NOW)
+        domain.start_attempt(Bill(CODE), UUID(int=1), "vnpay", UUID(int=1).hex, NOW)
 
 
 def test_an_attempt_without_news_expires_but_a_finished_one_does_not() -> None:
@@ -203,7 +203,7 @@ def test_a_second_payment_of_the_same_fee_is_owed_back() -> None:
     report = success(reference, transaction="14226113")
     assert domain.judge(again, report) is Verdict.OWED_BACK
 
-    after = domain.owe_back(again, report, NOW)[0]
+    after = domain.owe_back(again, report, UUID(int=99), NOW)[0]
 
     posting, case = after.records
     assert isinstance(posting, Posting)
@@ -218,7 +218,7 @@ def test_money_that_comes_after_the_attempt_expired_is_owed_back() -> None:
     bill = domain.expire(bill, reference)[0]
     assert domain.judge(bill, success(reference)) is Verdict.OWED_BACK
 
-    after = domain.owe_back(bill, success(reference), NOW)[0]
+    after = domain.owe_back(bill, success(reference), UUID(int=99), NOW)[0]
 
     assert after.attempt(reference).state is AttemptState.EXPIRED
     assert after.open, "the fee itself is still to be paid"
@@ -230,7 +230,7 @@ def test_money_for_a_dossier_that_is_over_is_owed_back() -> None:
     bill = domain.end(bill)[0]
     assert domain.judge(bill, success(reference)) is Verdict.OWED_BACK
 
-    after = domain.owe_back(bill, success(reference), NOW)[0]
+    after = domain.owe_back(bill, success(reference), UUID(int=99), NOW)[0]
 
     assert [r.reason for r in after.records if isinstance(r, RefundCase)] == [Surplus.NOTHING_OWED]
 

@@ -7,11 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from services.payment.domain import ATTEMPT_LIFE, Outcome, PaymentAttempt
-from services.payment.providers import vnpay
-from services.payment.providers.vnpay import Answer, Unbelievable
+from services.payment.domain import ATTEMPT_LIFE, Outcome, PaymentAttempt, Report
+from services.payment.providers import Call, Order, Unbelievable, vnpay
+from services.payment.providers.vnpay import Code
 
-MERCHANT = vnpay.Merchant("https://pay.example.vn/vpcpay.html", "ANBINH01", "a secret of tests only")
+MERCHANT = vnpay.VNPay(
+    "https://pay.example.vn/vpcpay.html", "https://pay.example.vn/api", "ANBINH01", "a secret of tests only"
+)
 NOON = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 ATTEMPT_ID = UUID("019abf00-0000-7000-8000-000000000001")
 ATTEMPT = PaymentAttempt(ATTEMPT_ID, UUID(int=7), "vnpay", ATTEMPT_ID.hex, 16_000, NOON, NOON + ATTEMPT_LIFE)
@@ -35,6 +37,10 @@ def signed(**changes: str) -> dict[str, str]:
     return {**call, "vnp_SecureHash": vnpay.sign(call, MERCHANT.secret)}
 
 
+def heard(call: dict[str, str]) -> Report:
+    return MERCHANT.hear(Call(call, b""))
+
+
 def test_the_signature_is_hmac_sha512_over_sorted_and_encoded_fields() -> None:
     # printf 'vnp_Amount=1600000&vnp_OrderInfo=Nop+phi+%3A5' | openssl dgst -sha512 -hmac 'key'
     expected = (
@@ -45,9 +51,7 @@ def test_the_signature_is_hmac_sha512_over_sorted_and_encoded_fields() -> None:
 
 
 def test_the_payer_is_sent_with_everything_vnpay_demands() -> None:
-    url = vnpay.redirect_url(
-        MERCHANT, ATTEMPT, info="Nop phi ho so X", return_url="http://portal.example.vn/x", address="192.0.2.7"
-    )
+    url = MERCHANT.redirect_url(ATTEMPT, Order("X", "Nop phi ho so X", "http://portal.example.vn/x", "192.0.2.7"))
 
     query = dict(parse_qsl(urlsplit(url).query))
     assert url.startswith(MERCHANT.url + "?")
@@ -70,7 +74,7 @@ def test_the_payer_is_sent_with_everything_vnpay_demands() -> None:
 
 
 def test_a_signed_success_is_believed() -> None:
-    report = vnpay.verify(MERCHANT, signed())
+    report = heard(signed())
 
     assert (report.outcome, report.amount, report.transaction) == (Outcome.SUCCEEDED, 16_000, "14226112")
     assert report.reference == ATTEMPT.reference
@@ -78,7 +82,7 @@ def test_a_signed_success_is_believed() -> None:
 
 
 def test_fields_that_are_not_vnpays_are_not_signed() -> None:
-    assert vnpay.verify(MERCHANT, {**signed(), "utm_source": "zalo"}).amount == 16_000
+    assert heard({**signed(), "utm_source": "zalo"}).amount == 16_000
 
 
 @pytest.mark.parametrize(
@@ -88,7 +92,7 @@ def test_fields_that_are_not_vnpays_are_not_signed() -> None:
 def test_a_payment_that_did_not_work_has_no_transaction(response: str, status: str, outcome: Outcome) -> None:
     call = signed(vnp_ResponseCode=response, vnp_TransactionStatus=status, vnp_TransactionNo="0")
 
-    report = vnpay.verify(MERCHANT, call)
+    report = heard(call)
 
     assert (report.outcome, report.transaction, report.paid_at) == (outcome, "", None)
 
@@ -96,43 +100,43 @@ def test_a_payment_that_did_not_work_has_no_transaction(response: str, status: s
 @pytest.mark.parametrize("field", sorted(SUCCESS))
 def test_changing_any_field_after_signing_is_noticed(field: str) -> None:
     with pytest.raises(Unbelievable) as refused:
-        vnpay.verify(MERCHANT, {**signed(), field: "1"})
-    assert refused.value.answer is Answer.BAD_SIGNATURE
+        heard({**signed(), field: "1"})
+    assert refused.value.answer.code == Code.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize("signature", ["", "00", "é" * 128, "0" * 128])
 def test_a_strange_signature_is_refused(signature: str) -> None:
     with pytest.raises(Unbelievable) as refused:
-        vnpay.verify(MERCHANT, {**SUCCESS, "vnp_SecureHash": signature})
-    assert refused.value.answer is Answer.BAD_SIGNATURE
+        heard({**SUCCESS, "vnp_SecureHash": signature})
+    assert refused.value.answer.code == Code.BAD_SIGNATURE
 
 
 def test_a_call_signed_with_another_secret_is_refused() -> None:
     with pytest.raises(Unbelievable):
-        vnpay.verify(replace(MERCHANT, secret="another"), signed())
+        replace(MERCHANT, secret="another").hear(Call(signed(), b""))
 
 
 def test_a_call_for_another_merchant_is_refused_even_when_signed() -> None:
     with pytest.raises(Unbelievable) as refused:
-        vnpay.verify(MERCHANT, signed(vnp_TmnCode="SOMEONE1"))
-    assert refused.value.answer is Answer.BAD_SIGNATURE
+        heard(signed(vnp_TmnCode="SOMEONE1"))
+    assert refused.value.answer.code == Code.BAD_SIGNATURE
 
 
 def test_a_fraction_of_a_dong_is_never_our_amount() -> None:
     with pytest.raises(Unbelievable) as refused:
-        vnpay.verify(MERCHANT, signed(vnp_Amount="1600050"))
-    assert refused.value.answer is Answer.WRONG_AMOUNT
+        heard(signed(vnp_Amount="1600050"))
+    assert refused.value.answer.code == Code.WRONG_AMOUNT
 
 
 @pytest.mark.parametrize("change", [{"vnp_Amount": "much"}, {"vnp_PayDate": "yesterday"}])
 def test_what_cannot_be_read_has_no_effect(change: dict[str, str]) -> None:
     with pytest.raises(Unbelievable) as refused:
-        vnpay.verify(MERCHANT, signed(**change))
-    assert refused.value.answer is Answer.UNREADABLE
+        heard(signed(**change))
+    assert refused.value.answer.code == Code.UNREADABLE
 
 
 def test_of_a_call_only_known_fields_are_kept() -> None:
-    kept = vnpay.evidence({**signed(), "name": "Nguyễn Thị An", "vnp_TxnRef": "a\0b" + "c" * 999})
+    kept = MERCHANT.evidence(Call({**signed(), "name": "Nguyễn Thị An", "vnp_TxnRef": "a\0b" + "c" * 999}, b""))
 
     assert "name" not in kept
     assert kept["vnp_TxnRef"] == "ab" + "c" * 253

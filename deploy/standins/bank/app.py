@@ -1,75 +1,58 @@
-"""The bank over HTTP: the payment page, the callback to the merchant, the query, the list of what happened."""
+"""The bank over HTTP: payment pages, callbacks to the merchant, questions, and the list of what happened."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import csv
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from io import StringIO
 from typing import Annotated, Any
 
 import httpx2
-from fastapi import APIRouter, Depends, FastAPI, Form, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
+from deploy.standins.bank import account, momo, national
+from deploy.standins.bank.behaviour import Behaviour
+from deploy.standins.bank.callbacks import TIMEOUT, Callbacks
+from deploy.standins.bank.others import Others
 from deploy.standins.bank.vnpay import Bank, Payment, PaymentPageError
-from deploy.standins.common import page, standin
+from deploy.standins.common import VIET_NAM, page, standin
 
-CALLBACK_TRIES = 10
-CALLBACK_TIMEOUT = 15.0
 SETTLED = ("00", "02")
 """RspCode with which a merchant has understood; after any other the callback is repeated."""
 
 router = APIRouter()
 
 
-def create(bank: Bank) -> FastAPI:
+def create(bank: Bank, others: Others) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with httpx2.AsyncClient(timeout=CALLBACK_TIMEOUT) as client, asyncio.TaskGroup() as calls:
-            app.state.callbacks = Callbacks(bank, client, calls)
+        async with httpx2.AsyncClient(timeout=TIMEOUT) as client, asyncio.TaskGroup() as calls:
+            app.state.callbacks = Callbacks(client, calls, bank.retry_seconds)
             yield
             app.state.callbacks.stop()
 
     app = standin("bank", lifespan)
-    app.state.bank = bank
-    app.include_router(router)
+    app.state.bank, app.state.momo = bank, others.momo
+    app.state.national, app.state.account = others.national, others.account
+    for each in (router, momo.router, national.router, account.router):
+        app.include_router(each)
     app.exception_handler(PaymentPageError)(_refuse)
     return app
 
 
-class Callbacks:
-    """Tells the merchant, in the background, until it has understood."""
-
-    def __init__(self, bank: Bank, client: httpx2.AsyncClient, tasks: asyncio.TaskGroup) -> None:
-        self._bank = bank
-        self._client = client
-        self._tasks = tasks
-        self._running: set[asyncio.Task[None]] = set()
-
-    def begin(self, payment: Payment) -> None:
-        task = self._tasks.create_task(self._tell(payment))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    def stop(self) -> None:
-        for task in self._running:
-            task.cancel()
-
-    async def _tell(self, payment: Payment) -> None:
-        for _ in range(CALLBACK_TRIES):
-            code = await self._call(payment)
-            payment.callbacks.append(code)
-            if code in SETTLED:
-                return
-            await asyncio.sleep(self._bank.retry_seconds)
-
-    async def _call(self, payment: Payment) -> str:
+def _teller(bank: Bank, payment: Payment) -> Any:
+    async def tell(client: httpx2.AsyncClient, forged: bool) -> str:
         """The merchant's RspCode; for anything that is none, what went wrong."""
         try:
-            answer = await self._client.get(self._bank.callback_url(payment))
+            answer = await client.get(bank.callback_url(payment, forged=forged))
             return str(answer.json()["RspCode"])
         except httpx2.HTTPError as error:
             return type(error).__name__
         except (ValueError, KeyError, TypeError):
             return "not VNPAY"
+
+    return tell
 
 
 def _bank(request: Request) -> Bank:
@@ -103,14 +86,67 @@ async def show(bank: TheBank, payment: ThePayment) -> Response:
 async def decide(
     request: Request, bank: TheBank, payment: ThePayment, decision: Annotated[str, Form(pattern="^(pay|cancel)$")]
 ) -> Response:
+    callbacks: Callbacks = request.app.state.callbacks
     if bank.decide(payment, pay=decision == "pay"):
-        request.app.state.callbacks.begin(payment)
+        payment.reversed = payment.paid and callbacks.behaviour.reversed
+        callbacks.begin(_teller(bank, payment), SETTLED, payment.callbacks)
     return RedirectResponse(bank.return_url(payment), 303)
 
 
 @router.post("/merchant_webapi/api/transaction")
-async def query(bank: TheBank, asked: dict[str, Any]) -> dict[str, str]:
-    return bank.query({name: str(value) for name, value in asked.items()})
+async def ask(request: Request, bank: TheBank, asked: dict[str, Any]) -> dict[str, str]:
+    said = {name: str(value) for name, value in asked.items()}
+    if said.get("vnp_Command") == "refund":
+        return bank.refund(said, refuses=request.app.state.callbacks.behaviour.refuses_refunds)
+    return bank.query(said)
+
+
+@router.get("/behaviour")
+async def behaviour(request: Request) -> Behaviour:
+    current: Behaviour = request.app.state.callbacks.behaviour
+    return current
+
+
+@router.post("/behaviour")
+async def behave(request: Request, asked: Behaviour) -> Behaviour:
+    request.app.state.callbacks.behaviour = asked
+    return asked
+
+
+@router.get("/statements/{provider}.csv")
+async def statement(request: Request, provider: str) -> Response:
+    """What the provider has moved so far, one line for each movement; settled on the same day."""
+    movements = {"vnpay": _vnpay_movements, "momo": _momo_movements}.get(provider)
+    if movements is None:
+        raise HTTPException(404)
+    out = StringIO()
+    table = csv.writer(out)
+    table.writerow(("type", "transaction", "reference", "amount", "moved_at", "settled_on"))
+    for kind, number, reference, amount, at in movements(request):
+        local = at.astimezone(VIET_NAM)
+        table.writerow((kind, number, reference, amount, local.isoformat(timespec="seconds"), local.date()))
+    return Response(out.getvalue(), media_type="text/csv")
+
+
+def _vnpay_movements(request: Request) -> Iterator[tuple[str, str, str, int, Any]]:
+    bank: Bank = request.app.state.bank
+    for payment in bank.payments.values():
+        if payment.paid and payment.decided_at:
+            yield "capture", payment.transaction_no, payment.txn_ref, payment.amount, payment.decided_at
+        if payment.reversed:
+            yield "reversal", f"{payment.transaction_no}R", payment.txn_ref, payment.amount, payment.decided_at
+        if payment.refund_no:
+            yield "refund", payment.refund_no, payment.txn_ref, payment.amount, payment.decided_at
+
+
+def _momo_movements(request: Request) -> Iterator[tuple[str, str, str, int, Any]]:
+    for order_id, order in request.app.state.momo.orders.items():
+        if order.code == momo.PAID:
+            yield "capture", str(order.trans_id), order_id, order.asked["amount"], order.decided_at
+        if order.reversed:
+            yield "reversal", f"{order.trans_id}R", order_id, order.asked["amount"], order.decided_at
+        if order.refund:
+            yield "refund", str(order.refund["transId"]), order_id, order.asked["amount"], order.decided_at
 
 
 @router.get("/transactions")

@@ -16,6 +16,11 @@ QUERY_FIELDS = (
     *("vnp_RequestId", "vnp_Version", "vnp_Command", "vnp_TmnCode", "vnp_TxnRef", "vnp_TransactionDate"),
     *("vnp_CreateDate", "vnp_IpAddr", "vnp_OrderInfo"),
 )
+REFUND_FIELDS = (
+    *("vnp_RequestId", "vnp_Version", "vnp_Command", "vnp_TmnCode", "vnp_TransactionType", "vnp_TxnRef"),
+    *("vnp_Amount", "vnp_TransactionNo", "vnp_TransactionDate", "vnp_CreateBy", "vnp_CreateDate", "vnp_IpAddr"),
+    "vnp_OrderInfo",
+)
 ANSWER_FIELDS = (
     *("vnp_ResponseId", "vnp_Command", "vnp_ResponseCode", "vnp_Message", "vnp_TmnCode", "vnp_TxnRef"),
     *("vnp_Amount", "vnp_BankCode", "vnp_PayDate", "vnp_TransactionNo", "vnp_TransactionType"),
@@ -55,6 +60,11 @@ class Payment:
     outcome: Outcome | None = None
     """None while the payer has not decided."""
     decided_at: datetime | None = None
+    refund_no: str = ""
+    """The bank's number of the refund, once there was one."""
+    refund_id: str = ""
+    reversed: bool = False
+    """The money was taken back afterwards."""
     callbacks: list[str] = field(default_factory=list)
     """RspCode of each call to the merchant, or the kind of failure."""
 
@@ -142,8 +152,32 @@ class Bank:
     def return_url(self, payment: Payment) -> str:
         return _with_query(payment.asked["vnp_ReturnUrl"], signing.signed_query(payment.result(), self.secret))
 
-    def callback_url(self, payment: Payment) -> str:
-        return _with_query(self.ipn_url, signing.signed_query(payment.result(), self.secret))
+    def callback_url(self, payment: Payment, *, forged: bool = False) -> str:
+        secret = "not the merchant's" if forged else self.secret
+        return _with_query(self.ipn_url, signing.signed_query(payment.result(), secret))
+
+    def refund(self, asked: Mapping[str, str], *, refuses: bool = False) -> dict[str, str]:
+        """The signed answer to a refund message: the whole amount, once; a repetition gets the same number."""
+        answer = dict.fromkeys(ANSWER_FIELDS, "") | self._refund_result(asked, refuses)
+        answer |= {"vnp_ResponseId": secrets.token_hex(16), "vnp_Command": "refund"}
+        signed = signing.joined(answer[name] for name in ANSWER_FIELDS[:13])
+        return answer | {signing.SIGNATURE: signing.sign(signed, self.secret)}
+
+    def _refund_result(self, asked: Mapping[str, str], refuses: bool) -> dict[str, str]:
+        text = signing.joined(asked.get(name, "") for name in REFUND_FIELDS)
+        payment = self.payments.get(asked.get("vnp_TxnRef", ""))
+        if not signing.matches(text, asked.get(signing.SIGNATURE, ""), self.secret):
+            return _refusal("97", "Invalid checksum")
+        if payment is None or payment.transaction_no != asked["vnp_TransactionNo"]:
+            return _refusal("91", "Transaction not found")
+        if refuses or asked["vnp_Amount"] != payment.asked["vnp_Amount"] or asked["vnp_TransactionType"] != "02":
+            return _refusal("95", "Refund refused")
+        if payment.refund_id and payment.refund_id != asked["vnp_RequestId"]:
+            return _refusal("94", "Refund in process")
+        if not payment.refund_no:
+            self.last_transaction_no += 1
+            payment.refund_no, payment.refund_id = str(self.last_transaction_no), asked["vnp_RequestId"]
+        return {**_found(payment), "vnp_TransactionNo": payment.refund_no, "vnp_Message": "Refund success"}
 
     def query(self, asked: Mapping[str, str]) -> dict[str, str]:
         """The signed answer to a querydr message."""

@@ -1,0 +1,41 @@
+"""Makes a receipt's file once, from what was issued: after the payment, or when somebody asks before that."""
+
+import asyncio
+import hashlib
+
+from kit.clients import Answered, ServiceClient
+from kit.db import Database
+from kit.files import Files
+from services.payment import store as bills
+from services.payment.receipts import document, store
+from services.payment.receipts.store import Kept
+from services.payment.settings import PaymentSettings
+
+identity = ServiceClient("identity")
+PDF = "application/pdf"
+
+
+async def made(db: Database, files: Files, settings: PaymentSettings, kept: Kept) -> str:
+    """The SHA-256 of the receipt's file. Made twice at once, the first stays."""
+    if kept.sha256:
+        return kept.sha256
+    pdf = await asyncio.to_thread(document.make, kept, await _payer(db, kept.dossier_code), settings)
+    sha256 = hashlib.sha256(pdf).hexdigest()
+    await files.put(f"clean/{sha256}", pdf, PDF)
+    await store.made(db, kept.receipt.number, sha256)
+    again = await store.read(db, kept.receipt.number.ref)
+    return (again.sha256 if again else None) or sha256
+
+
+async def _payer(db: Database, dossier_code: str) -> str:
+    """The name of whoever sent the dossier, asked for at this moment and not kept; without an account, its code."""
+    bill = await bills.read(db, dossier_code)
+    if bill is None or bill.submitter_ref is None:
+        return f"Người nộp hồ sơ {dossier_code}"
+    try:
+        contact = await identity.get(f"/api/v1/accounts/{bill.submitter_ref}/contact", purpose="receipt")
+    except Answered as no:
+        if no.status != 404:
+            raise
+        return f"Người nộp hồ sơ {dossier_code}"
+    return str(contact["name"])
