@@ -48,4 +48,4 @@ class Outside:
 
 
 def _way(started: dict[str, Any]) -> str:
-    return urlsplit(started["redirect_url"]).path.split("/")[1]
+    return str(urlsplit(started["redirect_url"]).path.split("/")[1])

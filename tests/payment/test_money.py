@@ -1,8 +1,8 @@
 """Whatever order things happen in, the ledger agrees with what the provider says, and nothing is paid twice.
 
 A wallet's payers, calls, questions, deadlines, refunds, statements and killed requests are interleaved at random over
-the real database and the wallet's stand-in. After every step each fee was paid at most once and receipts have no gap; at
-the end, when all news has arrived, every đồng that the wallet holds is booked.
+the real database and the wallet's stand-in. After every step each fee was paid at most once and receipts have no gap;
+at the end, when all news has arrived, every đồng that the wallet holds is booked.
 """
 
 import asyncio

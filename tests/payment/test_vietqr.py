@@ -72,5 +72,6 @@ async def test_the_code_says_amount_and_reference() -> None:
 async def test_nobody_may_call_in_the_banks_name_and_the_bank_cannot_be_asked() -> None:
     with pytest.raises(Unbelievable):
         ACCOUNT.hear(Call({}, b"{}"))
+    now = datetime.now(UTC)
     with pytest.raises(Unsupported):
-        await ACCOUNT.query(PaymentAttempt(UUID(int=1), UUID(int=2), "vietqr", "MC", 1, *[datetime.now(UTC)] * 2))
+        await ACCOUNT.query(PaymentAttempt(UUID(int=1), UUID(int=2), "vietqr", "MC", 1, now, now))
