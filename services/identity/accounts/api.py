@@ -44,7 +44,7 @@ from services.identity.settings import IdentitySettings
 
 router = Router(prefix="/api/v1", tags=["accounts"])
 
-Notification = Annotated[SystemToken, Depends(system("notification"))]
+Correspondent = Annotated[SystemToken, Depends(system("notification", "payment"))]
 Dossier = Annotated[SystemToken, Depends(system("dossier"))]
 Desk = Annotated[OfficerToken, Depends(officer("desk"))]
 Admin = Annotated[OfficerToken, Depends(officer("system_admin"))]
@@ -354,7 +354,7 @@ class Contact(BaseModel):
 
 
 @router.get("/accounts/{ref}/contact")
-async def contact(caller: Notification, ref: UUID, tx: Tx, purpose: Reason) -> Contact:
+async def contact(caller: Correspondent, ref: UUID, tx: Tx, purpose: Reason) -> Contact:
     """Where to tell somebody something; not given without a record of who asked and what for."""
     account = _there(await accounts.find(tx, ref))
     if account.superseded_by:  # a message to an account that was locked meanwhile reaches its owner
