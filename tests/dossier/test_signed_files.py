@@ -16,15 +16,15 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.writer import PageObject
 
 from contracts.dossier import ComponentSource, SignatureStatus
-from contracts.refusal import Refusal
 from kit.clock import now
 from kit.files import Files
 from services.dossier.attachments import domain, signatures
-from services.dossier.attachments.domain import PaperDemandedForSignedComponent, SignatureReport, SignerType
+from services.dossier.attachments.domain import SignatureReport, SignerType
 from services.dossier.attachments.signatures import TrustFiles
 from services.dossier.settings import Settings
 from tests.dossier.office import Issued, Office, certificate, pdf, sha256
 from tests.dossier.signers import PublicCA, signed
+from tests.dossier.supplementing import ask, item
 from tests.dossier.test_filing import errors
 
 PDF = "application/pdf"
@@ -262,12 +262,28 @@ def a_file(component: str, status: SignatureStatus) -> domain.ComponentFile:
     )
 
 
-def test_paper_of_a_validly_signed_component_is_not_demanded() -> None:
-    files = [a_file("A", VALID), a_file("B", VALID), a_file("B", INDETERMINATE)]
+def test_every_file_of_a_component_must_be_validly_signed() -> None:
+    files = [a_file("A", VALID), a_file("B", VALID), a_file("B", INDETERMINATE), a_file("C", INVALID)]
 
-    with pytest.raises(PaperDemandedForSignedComponent) as refused:
-        domain.refuse_paper_demand("A", files)
-    assert "45/2020/NĐ-CP, Điều 6 khoản 2 điểm b" in refused.value.detail
-    assert isinstance(refused.value, Refusal)
-    domain.refuse_paper_demand("B", files)
-    domain.refuse_paper_demand("C", files)
+    assert domain.validly_signed(files) == {"A"}
+
+
+async def test_the_desk_may_not_demand_paper_of_what_is_validly_signed(
+    office: Office, public_ca: PublicCA, an: Issued
+) -> None:
+    """Scenario 6."""
+    code = await filed(office, signed(an, public_ca.root))
+    on_paper = item(on_paper=True)
+
+    problem = await ask(office, code, on_paper, expect=422)
+    assert problem["type"] == "urn:motcua:problem:paper-for-signed-component"
+    assert "45/2020/NĐ-CP, Điều 6 khoản 2 điểm b" in problem["detail"]
+
+    why = {"component_code": "TP-TL-01", "why": "Pháp luật về hộ tịch buộc lưu bản gốc"}
+    await ask(office, code, on_paper, needs_original=[why])
+
+
+async def test_paper_of_an_unsigned_component_may_be_asked_for(office: Office) -> None:
+    code = await filed(office, pdf())
+
+    await ask(office, code, item(on_paper=True))

@@ -180,13 +180,6 @@ class SignatureUnchecked(Refusal):
     title_en = "A file's digital signature was not checked yet"
 
 
-class PaperDemandedForSignedComponent(Refusal):
-    """Demanding paper for a component that is validly signed is forbidden (NĐ 45/2020/NĐ-CP, Art. 6(2)(b))."""
-
-    title = "Không được yêu cầu bản giấy của thành phần đã ký số hợp lệ"
-    title_en = "Paper may not be demanded for a component with a valid digital signature"
-
-
 class NothingSigned(Refusal):
     title = "Tệp không có chữ ký số nào để xác nhận"
     title_en = "The file carries no digital signature that could be confirmed"
@@ -324,23 +317,15 @@ def signatures_checked(files: Iterable[ComponentFile]) -> None:
 SENT = frozenset({ComponentSource.UPLOAD, ComponentSource.PAPER})
 
 
-def is_validly_signed(component_code: str, files: Iterable[ComponentFile]) -> bool:
-    """Whether every file that the dossier has for that component now is validly signed."""
-    return worst(file.signed for file in files if file.component_code == component_code) == SignatureStatus.VALID
+def validly_signed(files: Iterable[ComponentFile]) -> set[str]:
+    """Codes of the components of which every file that the dossier has now is validly signed.
 
-
-def refuse_paper_demand(component_code: str, files: Iterable[ComponentFile]) -> None:
-    """Refuse to ask for the paper of a component that is validly signed (REC-7).
-
-    Whoever asks an applicant for originals or paper calls this for each component, with `store.files_of` the dossier.
-    Allowed stays what the law demands with a reason of its own, and handing paper over when the result is collected.
+    No paper may be demanded for those (NĐ 45/2020/NĐ-CP, Art. 6(2)(b)).
     """
-    if is_validly_signed(component_code, files):
-        raise PaperDemandedForSignedComponent(
-            "Nghị định 45/2020/NĐ-CP, Điều 6 khoản 2 điểm b: không được yêu cầu bản giấy để đối chiếu thành phần hồ sơ "
-            "đã được ký số hợp lệ",
-            component=component_code,
-        )
+    statuses: dict[str, list[SignatureStatus]] = {}
+    for file in files:
+        statuses.setdefault(file.component_code, []).append(file.signed)
+    return {code for code, found in statuses.items() if worst(found) == SignatureStatus.VALID}
 
 
 def by_officer(

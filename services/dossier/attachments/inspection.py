@@ -103,6 +103,8 @@ def _inspect_picture(data: bytes, expected: str) -> int:
             if picture.width * picture.height > MAX_PIXELS:
                 raise Unfit("too_large", "có kích thước ảnh quá lớn")
             picture.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
+        raise Unfit("too_large", "có kích thước ảnh quá lớn") from exc
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as exc:
         raise Unfit("not_what_it_claims", "không phải là ảnh đọc được") from exc
     return 1

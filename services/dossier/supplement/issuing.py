@@ -7,6 +7,7 @@ from contracts.dossier import Step
 from kit import ids
 from kit.db import Connection
 from services.dossier.attachments import store as attachments
+from services.dossier.attachments.domain import validly_signed
 from services.dossier.catalogue import store as catalogue
 from services.dossier.catalogue.domain import Case
 from services.dossier.clocks import acts
@@ -42,7 +43,7 @@ class Order:
 
 async def signed_components(tx: Connection, code: str) -> set[str]:
     """Codes of the components whose files carry valid signatures: no paper may be asked for those."""
-    return set()
+    return validly_signed(await attachments.files_of(tx, code))
 
 
 def demand_unit(dossier: Dossier, by: Actor) -> None:
