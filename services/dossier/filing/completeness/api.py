@@ -157,11 +157,17 @@ class Gathered:
         """Everything but what examining the files finds."""
         form = self.procedure.eform_of(self.case)
         return [
-            *(answers.check(form, self.draft.answers) if form else ()),
+            *(answers.check(form, self.draft.answers, self._circumstances) if form else ()),
             *domain.shortcomings(self.draft, self.procedure, self.there),
             *self._impostor(),
             *self._expired(),
         ]
+
+    @property
+    def _circumstances(self) -> dict[str, Any]:
+        """What questions and cross-checks may ask about besides the answers."""
+        channel = "desk" if self.draft.keeper_unit else "online"
+        return {**self.draft.circumstances, "submitted_on": self.today, "channel": channel}
 
     def _impostor(self) -> list[Fault]:
         """Who is logged in cannot say that they are somebody else."""
