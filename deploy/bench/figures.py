@@ -54,10 +54,15 @@ class Latency:
     rate: str
     milliseconds: tuple[float, ...]
     goal_p99: float | None = None
+    goal_p95: float | None = None
 
     @property
     def p50(self) -> float:
         return percentile(self.milliseconds, 0.50)
+
+    @property
+    def p95(self) -> float:
+        return percentile(self.milliseconds, 0.95)
 
     @property
     def p99(self) -> float:
@@ -65,7 +70,9 @@ class Latency:
 
     @property
     def met(self) -> bool | None:
-        return None if self.goal_p99 is None else self.p99 <= self.goal_p99
+        goals = [(self.p95, self.goal_p95), (self.p99, self.goal_p99)]
+        wanted = [(value, goal) for value, goal in goals if goal is not None]
+        return all(value <= goal for value, goal in wanted) if wanted else None
 
 
 @dataclass(frozen=True)
@@ -125,5 +132,7 @@ def _latency(entry: Latency) -> dict[str, Any]:
         "p99_ms": entry.p99,
         "max_ms": max(entry.milliseconds),
         "goal_p99_ms": entry.goal_p99,
+        "p95_ms": entry.p95,
+        "goal_p95_ms": entry.goal_p95,
         "met": entry.met,
     }

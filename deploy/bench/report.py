@@ -45,11 +45,12 @@ class Report:
     def _lines(self) -> Iterator[str]:
         yield f"\n## {self.name}\n"
         yield from (f"- {name}: {value}" for name, value in self.conditions.items())
-        yield "\n| ours against the bare part | ours | bare | fraction | goal | |"
-        yield "|---|--:|--:|--:|--:|---|"
+        if self.figures.ratios:
+            yield "\n| ours against the bare part | ours | bare | fraction | goal | |"
+            yield "|---|--:|--:|--:|--:|---|"
         yield from map(_ratio, self.figures.ratios)
-        yield "\n| on its way | rate | p50 | p99 | longest | of | goal | |"
-        yield "|---|---|--:|--:|--:|--:|--:|---|"
+        yield "\n| on its way | rate | p50 | p95 | p99 | longest | of | goal | |"
+        yield "|---|---|--:|--:|--:|--:|--:|--:|---|"
         yield from map(_latency, self.figures.latencies)
         yield "\n| besides | |"
         yield "|---|--:|"
@@ -76,12 +77,14 @@ def _ratio(r: Ratio) -> str:
 
 
 def _latency(entry: Latency) -> str:
-    goal = "" if entry.goal_p99 is None else f"p99 ≤ {entry.goal_p99:.0f} ms"
+    goals = [("p95", entry.goal_p95), ("p99", entry.goal_p99)]
+    goal = ", ".join(f"{name} ≤ {value:.0f} ms" for name, value in goals if value is not None)
     return " | ".join(
         [
             f"| {entry.title}",
             entry.rate,
             f"{entry.p50:.1f} ms",
+            f"{entry.p95:.1f} ms",
             f"{entry.p99:.1f} ms",
             f"{max(entry.milliseconds):.0f} ms",
             f"{len(entry.milliseconds):,}",

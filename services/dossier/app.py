@@ -4,6 +4,7 @@ from kit.service import service
 from services.dossier import subscribers, timers
 from services.dossier.attachments import api as attachments
 from services.dossier.catalogue import api as catalogue
+from services.dossier.catalogue.search import api as search
 from services.dossier.clocks import api as clocks
 from services.dossier.documents import api as documents
 from services.dossier.extension import api as extension
@@ -31,6 +32,7 @@ from services.dossier.supplement import api as supplement
 app = service(
     "dossier",
     api=[
+        search.router,
         catalogue.router,
         clocks.router,
         filing.router,

@@ -198,7 +198,12 @@ def _read(file: Path) -> Procedure | list[str]:
     except yaml.YAMLError as exc:
         return [f"this is not YAML: {exc}"]
     except ValidationError as exc:
-        return [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors()]
+        return places(exc)
+
+
+def places(exc: ValidationError) -> list[str]:
+    """What does not fit into the shape of a procedure, each as `place: what is wrong`."""
+    return [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors()]
 
 
 def parse(data: Any) -> Procedure:

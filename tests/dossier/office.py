@@ -103,9 +103,9 @@ class Office:
         body: dict[str, Any] = answer.json() if answer.content else {}
         return body
 
-    async def draft(self, **changes: Any) -> str:
+    async def draft(self, procedure_code: str = PROCEDURE, **changes: Any) -> str:
         """A draft that lacks only its file."""
-        body = {"procedure_code": PROCEDURE, "receiving_unit": UNIT}
+        body = {"procedure_code": procedure_code, "receiving_unit": UNIT}
         draft = await self.call("POST", "/drafts", self.an, 201, json=body)
         fields = {"answers": ANSWERS, "delivery": "online", **changes}
         await self.call("PATCH", f"/drafts/{draft['id']}", self.an, json=fields)

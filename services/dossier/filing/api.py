@@ -195,8 +195,7 @@ async def start_draft(body: NewDraft, who: KeeperDep, tx: Tx, tenant: TenantDep,
     if found is None:
         raise NotFound("Không có thủ tục với mã này")
     procedure_id, procedure = found
-    if procedure.retired:
-        raise domain.ProcedureReplaced(replaced_by=[*procedure.replaced_by])
+    domain.may_be_filed(procedure, tenant.calendar.local_date(now()))
     case = case_of(procedure, body.case)
     _open(procedure, case, body.receiving_unit, who, tenant)
     draft = Draft(

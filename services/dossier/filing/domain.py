@@ -141,6 +141,13 @@ class ProcedureReplaced(Refusal):
     title_en = "The procedure was replaced; start a new draft"
 
 
+class ProcedureClosed(Refusal):
+    """The procedure is not offered on this day, and nothing replaces it."""
+
+    title = "Thủ tục này không còn được tiếp nhận"
+    title_en = "The procedure can no longer be filed"
+
+
 class NotOpenOnline(Refusal):
     title = "Thủ tục này chưa nhận hồ sơ trực tuyến tại cơ quan đã chọn"
     title_en = "This procedure cannot be filed online at that unit"
@@ -152,6 +159,15 @@ class NotAPaperChannel(Refusal):
     status = 422
     title = "Hồ sơ giấy chỉ đến qua quầy hoặc qua bưu chính"
     title_en = "A paper dossier comes by desk or by post"
+
+
+def may_be_filed(procedure: Procedure, on: date) -> None:
+    """Refuse a procedure that is not offered on that local date, and say what is instead."""
+    if procedure.is_open(on):
+        return
+    if procedure.replaced_by:
+        raise ProcedureReplaced(replaced_by=[*procedure.replaced_by])
+    raise ProcedureClosed
 
 
 def change(draft: Draft, now: datetime, *, answers: Mapping[str, Any] | None = None, **given: Any) -> Draft:

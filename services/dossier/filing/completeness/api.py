@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from fastapi import Response
@@ -235,4 +236,5 @@ async def _current(db: Database, draft: Draft) -> Procedure:
         newer = await catalogue.current(db, procedure.code)
         codes = newer[1].replaced_by or (procedure.code,) if newer else procedure.replaced_by
         raise domain.ProcedureReplaced(replaced_by=list(codes))
+    domain.may_be_filed(procedure, catalogue.today())
     return procedure
