@@ -9,14 +9,18 @@ from urllib.parse import quote
 from uuid import UUID, uuid5
 
 from contracts.dossier import (
+    DeadlineExtended,
     DeliveryMethod,
     DossierAccepted,
+    DossierClosed,
     DossierEvent,
     DossierSubmitted,
+    ExtensionKind,
     Filing,
     InterlinkedSubmitted,
     ResultDelivered,
     ResultIssued,
+    SupplementRequested,
 )
 from contracts.notification import (
     FailureReason,
@@ -173,8 +177,7 @@ def _receipt(event: ReceiptIssued, about: Correspondence, province: Province) ->
 
 
 def _issued(event: ResultIssued, about: Correspondence, province: Province) -> dict[str, str]:
-    result_url = f"{province.portal}/ho-so-cua-toi/{quote(about.dossier_code)}"
-    return {"place": _place(event.delivery, about.unit, province), "result_url": result_url}
+    return {"place": _place(event.delivery, about.unit, province), "result_url": _own_dossier(about, province)}
 
 
 def _place(delivery: DeliveryMethod, unit: str, province: Province) -> str:
@@ -185,6 +188,24 @@ def _place(delivery: DeliveryMethod, unit: str, province: Province) -> str:
             return "địa chỉ đã đăng ký, qua bưu chính"
         case _:
             return province.result_places.get(unit) or province.unit_names.get(unit, unit)
+
+
+def _supplement(event: SupplementRequested, about: Correspondence, province: Province) -> dict[str, str]:
+    return {"due": clock(event.due_at), "round": str(event.round), "lookup_url": _own_dossier(about, province)}
+
+
+def _extended(event: DeadlineExtended, about: Correspondence, province: Province) -> dict[str, str]:
+    dates = {"old_due": clock(event.old_due_at), "due": clock(event.new_due_at)}
+    apology = "yes" if event.kind == ExtensionKind.APOLOGY else ""
+    return {**dates, "reason": event.reason, "apology": apology, "lookup_url": _own_dossier(about, province)}
+
+
+def _closed(event: DossierClosed, about: Correspondence, province: Province) -> dict[str, str]:
+    return {"reason": event.reason, "due": clock(event.due_at), "lookup_url": _own_dossier(about, province)}
+
+
+def _own_dossier(about: Correspondence, province: Province) -> str:
+    return f"{province.portal}/ho-so-cua-toi/{quote(about.dossier_code)}"
 
 
 def _delivered(event: ResultDelivered, about: Correspondence, province: Province) -> dict[str, str]:
@@ -205,6 +226,11 @@ RULES: Mapping[type, Rule] = {
     FeeRequested: _rule("fee_requested", True, ByText.OPT_IN, _fee_requested, "amount", "payment_url"),
     # A payment is told with the number of its receipt, which the payment service gives in the same moment.
     ReceiptIssued: _rule("fee_paid", True, ByText.NEVER, _receipt, "amount", "receipt", "date"),
+    SupplementRequested: _rule("supplement_requested", True, ByText.OPT_IN, _supplement, "due", "round", "lookup_url"),
+    DeadlineExtended: _rule(
+        "apology", True, ByText.OPT_IN, _extended, "old_due", "due", "reason", "apology", "lookup_url"
+    ),
+    DossierClosed: _rule("dossier_closed", True, ByText.OPT_IN, _closed, "reason", "due", "lookup_url"),
     ResultIssued: _rule("result_ready", True, ByText.OPT_IN, _issued, "place", "result_url"),
     ResultDelivered: _rule("result_returned", False, ByText.OPT_IN, _delivered, "date"),
 }

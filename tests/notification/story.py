@@ -1,14 +1,18 @@
 """The events of scenario 1 that people are told of. Fictional people only."""
 
+from pathlib import Path
 from uuid import UUID
 
 from contracts.dossier import (
+    DeadlineExtended,
     DeliveryMethod,
+    DossierClosed,
     DossierEvent,
     DossierSubmitted,
     InterlinkedSubmitted,
     MemberState,
     ResultIssued,
+    SupplementRequested,
 )
 from contracts.payment import PaymentEvent
 from tests.tracking import story
@@ -18,6 +22,7 @@ __all__ = ["accepted", "all_events", "delivered", "issued", "paid", "proposed", 
 
 CODE = "H99.02.01-261122-0001"
 OWNER = story.OWNER
+EXAMPLES = Path(__file__).parents[2] / "contracts/examples"
 
 
 def submitted(version: int = 1, *, submitter: UUID | None = None, sms_opt_in: bool = True) -> DossierSubmitted:
@@ -30,6 +35,12 @@ def interlinked() -> InterlinkedSubmitted:
 
 def issued(version: int, *, delivery: DeliveryMethod = DeliveryMethod.ONLINE) -> ResultIssued:
     return story.issued(version).model_copy(update={"delivery": delivery})
+
+
+def of_the_clock() -> list[DossierEvent]:
+    """What is asked, put off and closed, each as the published example of its event has it."""
+    events = (SupplementRequested, DeadlineExtended, DossierClosed)
+    return [event.model_validate_json((EXAMPLES / f"{event.__name__}.v1.json").read_text("utf-8")) for event in events]
 
 
 def all_events() -> list[DossierEvent | PaymentEvent]:

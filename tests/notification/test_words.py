@@ -1,5 +1,6 @@
 """The texts of the tenant's templates."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,18 @@ from services.notification.domain import RULES
 from tests.notification import story
 
 ABOUT = domain.correspondence(story.submitted())
-EVENTS = {type(event): event for event in [*story.all_events(), story.interlinked()]}
+EVENTS = {type(event): event for event in [*story.all_events(), *story.of_the_clock(), story.interlinked()]}
 
 
 @pytest.mark.parametrize("event", RULES, ids=lambda event: event.__name__)
 def test_every_text_finds_its_words_and_the_short_one_fits_a_segment(event: type) -> None:
-    (message, *_) = domain.messages(EVENTS[event], ABOUT, words.province())
+    about = replace(ABOUT, dossier_code=EVENTS[event].dossier_code)
+    (message, *_) = domain.messages(EVENTS[event], about, words.province())
     letter = words.letter(message.template, message.words)
     short = words.short(message.template, message.words)
-    assert ABOUT.dossier_code in letter.subject
-    assert ABOUT.dossier_code in letter.body
-    assert ABOUT.dossier_code in short
+    assert about.dossier_code in letter.subject
+    assert about.dossier_code in letter.body
+    assert about.dossier_code in short
     assert len(short) <= words.SEGMENT
     assert not short.endswith("...")
     assert set(short) <= words.GSM7
