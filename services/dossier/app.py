@@ -10,6 +10,8 @@ from services.dossier.documents import api as documents
 from services.dossier.extension import api as extension
 from services.dossier.filing import api as filing
 from services.dossier.filing.completeness import api as completeness
+from services.dossier.filing.copies import api as copies
+from services.dossier.filing.printing import api as printing
 from services.dossier.filing.reuse import api as reuse
 from services.dossier.filing.sending import api as sending
 from services.dossier.forms import api as forms
@@ -39,6 +41,8 @@ app = service(
         completeness.router,
         reuse.router,
         sending.router,
+        copies.router,
+        printing.router,
         attachments.router,
         documents.router,
         processing.router,

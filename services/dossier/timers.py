@@ -11,6 +11,7 @@ from services.dossier.attachments import store as uploads
 from services.dossier.clocks import domain
 from services.dossier.clocks import store as clocks
 from services.dossier.clocks.domain import SILENT, Kind
+from services.dossier.filing.printing import api as printing
 from services.dossier.forms import making
 from services.dossier.forms import store as forms
 from services.dossier.processing import store
@@ -19,6 +20,7 @@ from services.dossier.supplement import issuing
 timers = Timers()
 timers.job(uploads.FORGET)(examination.forget)
 timers.job(forms.MAKE)(making.make)
+timers.job(printing.FORGET)(printing.forget)
 
 
 async def ran_out(tx: Connection, timer: Timer) -> None:
