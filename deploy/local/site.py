@@ -114,6 +114,8 @@ class Site:
             },
             "tracking": {"MOTCUA_DIGEST_KEY": secrets.digest_key},
             "gateway": {
+                "MOTCUA_MOMO_URL": self.url("bank"),
+                "MOTCUA_NATIONAL_URL": self.url("bank"),
                 "MOTCUA_VNEID_ISSUER": self.url("vneid"),
                 "MOTCUA_VNPAY_URL": self.url("bank") + "/paymentv2/vpcpay.html",
                 "MOTCUA_S3_PUBLIC_URL": self.s3.url,

@@ -14,6 +14,9 @@ class GatewaySettings(Settings):
     """The identity provider; a browser may be sent there."""
     vnpay_url: str = ""
     """The bank's payment page; a browser may be sent there."""
+    momo_url: str = ""
+    national_url: str = ""
+    """Further payment pages that a browser may be sent to."""
     redirect_origins: str = ""
     """Further origins that a browser may be sent to, separated by commas."""
     upload_limit: int = 20_000_000
@@ -30,7 +33,14 @@ class GatewaySettings(Settings):
 
         A local run, where everything is on this machine, may leave them out: then it is this machine's other ports.
         """
-        urls = [self.vneid_issuer, self.vnpay_url, self.storage, *self.redirect_origins.split(",")]
+        urls = [
+            self.vneid_issuer,
+            self.vnpay_url,
+            self.momo_url,
+            self.national_url,
+            self.storage,
+            *self.redirect_origins.split(","),
+        ]
         named = [origin_of(url.strip()) for url in urls if url.strip()]
         own = urlsplit(self.gateway_url)
         if not named and own.hostname in LOOPBACK:

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
+import segno
 from fastapi import Request, Response
 
 from kit.auth import Public
@@ -43,14 +44,23 @@ async def _fees(code: str) -> dict[str, Any] | None:
 async def begin(request: Request, form: Form) -> Response:
     """Off to the bank. A double click is the same attempt."""
     code = text(form, "ma").upper()
-    wish = {"provider": "vnpay", "return_url": load(GatewaySettings).gateway_url.rstrip("/") + BACK}
+    wish = {
+        "provider": text(form, "kenh") or "vnpay",
+        "return_url": load(GatewaySettings).gateway_url.rstrip("/") + BACK,
+    }
     headers = {"Idempotency-Key": text(form, "lan_gui"), **clients.on_behalf_of(request)}
     path = f"/api/v1/dossiers/{code}/attempts"
     started = await clients.payment.send("POST", path, json=wish, token=ANYBODY, headers=headers)
     browser = sessions.browser(request)
     browser.keep(ATTEMPT, started["attempt_id"])
     browser.keep(CODE, code)
+    if started["qr"]:
+        return page(request, "pay_qr.html", code=code, started=started, picture=_drawn(started["qr"]))
     return go(sessions.partner(started["redirect_url"]))
+
+
+def _drawn(qr: str) -> str:
+    return str(segno.make(qr, error="m").svg_data_uri(border=2, scale=6))
 
 
 @router.get(BACK, dependencies=[Public])
@@ -62,5 +72,6 @@ async def result(request: Request) -> Response:
         return go("/thanh-toan")
     found = await clients.payment.get(f"/api/v1/attempts/{attempt}", token=ANYBODY)
     asked = number(request.query_params.get("lan"))
-    again = f"{BACK}?{urlencode({'lan': asked + 1})}" if found["state"] == "redirected" and asked < WAITS else None
+    waiting = found["state"] in ("created", "redirected")
+    again = f"{BACK}?{urlencode({'lan': asked + 1})}" if waiting and asked < WAITS else None
     return page(request, "paid.html", code=code, attempt=found, again=again)
