@@ -33,14 +33,8 @@ class GatewaySettings(Settings):
 
         A local run, where everything is on this machine, may leave them out: then it is this machine's other ports.
         """
-        urls = [
-            self.vneid_issuer,
-            self.vnpay_url,
-            self.momo_url,
-            self.national_url,
-            self.storage,
-            *self.redirect_origins.split(","),
-        ]
+        banks = (self.vnpay_url, self.momo_url, self.national_url)
+        urls = [self.vneid_issuer, *banks, self.storage, *self.redirect_origins.split(",")]
         named = [origin_of(url.strip()) for url in urls if url.strip()]
         own = urlsplit(self.gateway_url)
         if not named and own.hostname in LOOPBACK:

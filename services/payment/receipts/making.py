@@ -1,11 +1,21 @@
-"""Makes a receipt's file once, from what was issued: after the payment, or when somebody asks before that."""
+"""Makes a receipt's file once, from what was issued: after the payment, or when somebody asks before that.
+
+Typesetting and signing cost 100 ms of CPU. They happen in one child process with a low priority, so that a storm of
+payments is answered while its receipts follow.
+"""
 
 import asyncio
 import hashlib
+import os
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache
+from multiprocessing import get_context
 
 from kit.clients import Answered, ServiceClient
 from kit.db import Database
 from kit.files import Files
+from kit.problems import Unavailable
 from services.payment import store as bills
 from services.payment.receipts import document, store
 from services.payment.receipts.store import Kept
@@ -19,12 +29,32 @@ async def made(db: Database, files: Files, settings: PaymentSettings, kept: Kept
     """The SHA-256 of the receipt's file. Made twice at once, the first stays."""
     if kept.sha256:
         return kept.sha256
-    pdf = await asyncio.to_thread(document.make, kept, await _payer(db, kept.dossier_code), settings)
+    payer = await _payer(db, kept.dossier_code)
+    pdf = await _in_child(kept, payer, settings)
     sha256 = hashlib.sha256(pdf).hexdigest()
     await files.put(f"clean/{sha256}", pdf, PDF)
     await store.made(db, kept.receipt.number, sha256)
     again = await store.read(db, kept.receipt.number.ref)
     return (again.sha256 if again else None) or sha256
+
+
+async def _in_child(kept: Kept, payer: str, settings: PaymentSettings) -> bytes:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(_child(), document.make, kept, payer, settings)
+    except BrokenProcessPool as exc:
+        _child.cache_clear()  # somebody ended the child: the next attempt begins another
+        raise Unavailable from exc
+
+
+@cache
+def _child() -> ProcessPoolExecutor:
+    """Begun with the first receipt, anew after so many: a process that makes documents for days should not grow."""
+    return ProcessPoolExecutor(1, get_context("spawn"), _be_modest, max_tasks_per_child=1000)
+
+
+def _be_modest() -> None:
+    os.nice(10)
 
 
 async def _payer(db: Database, dossier_code: str) -> str:
