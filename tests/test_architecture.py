@@ -59,6 +59,7 @@ OWN = {
     "services/dossier/attachments/parsing.py": "the program that takes strangers' files apart",
     "services/dossier/attachments/sandbox.py": "runs that program, within limits",
     "services/dossier/attachments/signatures.py": "signatures of citizens' files",
+    "services/dossier/databases/asking.py": "look-ups outside transactions, written down",
     "services/dossier/catalogue/checks.py": "what a procedure must be before it is published",
     "services/dossier/catalogue/expressions.py": "the language of conditions, questions and fees",
     "services/dossier/filing/answers.py": "what e-forms ask, and whether the answers fit",

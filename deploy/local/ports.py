@@ -24,6 +24,7 @@ DEFAULT: Mapping[str, int] = {
     "mail": 8205,
     "clamd": 8206,
     "clamav": 8207,
+    "databases": 8210,
     "kafka": 19092,
     "kafka-controller": 19093,
     "postgres": 15432,

@@ -90,6 +90,8 @@ class Site:
                 "MOTCUA_TRUST_ROOTS": str(secrets.trust_root),
                 "MOTCUA_SEAL_P12": str(secrets.seal_p12),
                 "MOTCUA_P12_PASSWORD": secrets.p12_password,
+                "MOTCUA_DATABASES_URL": self.url("databases"),
+                "MOTCUA_DATABASES_KEY": secrets.databases_key,
                 "MOTCUA_SCANNER_URL": f"tcp://{HOST}:{self.ports['clamd']}",
             },
             "payment": {
@@ -154,6 +156,10 @@ class Site:
                 "MOTCUA_VNPAY_IPN_URL": self.url("payment") + "/api/v1/callbacks/vnpay",
                 "MOTCUA_NATIONAL_CONFIRM_URL": self.url("payment") + "/api/v1/callbacks/national",
                 **self._other_ways_to_pay(),
+            },
+            "databases": {
+                "MOTCUA_DATABASES_KEY": self.secrets.databases_key,
+                "MOTCUA_TENANT": "deploy/tenants/an-binh",
             },
             "sms": {"MOTCUA_SMS_KEY": self.secrets.sms_key, "MOTCUA_SMS_SECRET": self.secrets.sms_secret},
         }.get(name, {})

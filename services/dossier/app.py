@@ -6,6 +6,7 @@ from services.dossier.attachments import api as attachments
 from services.dossier.catalogue import api as catalogue
 from services.dossier.catalogue.search import api as search
 from services.dossier.clocks import api as clocks
+from services.dossier.databases import api as databases
 from services.dossier.documents import api as documents
 from services.dossier.extension import api as extension
 from services.dossier.filing import api as filing
@@ -45,6 +46,7 @@ app = service(
         printing.router,
         attachments.router,
         documents.router,
+        databases.router,
         processing.router,
         queues.router,
         reading.router,

@@ -30,6 +30,10 @@ class Settings(settings.Settings):
     """CRLs (PEM or DER, a file or a folder), renewed by the operator: nothing is fetched."""
     must_know_revocation: bool = False
     """Whether a citizen's signature counts only when a CRL says that the certificate holds."""
+    databases_url: str = ""
+    """The platform through which national databases are asked; without one, no paper is replaced by data."""
+    databases_key: str = Field(default="", repr=False)
+    """What the platform knows us by."""
     scanner_url: str = ""
     """The virus scanner, `tcp://host:3310` of ClamAV's clamd; without one no file is taken."""
 

@@ -225,6 +225,8 @@ def _component_faults(procedure: Procedure, case: Case, component: Component, ar
     if component.condition:
         form = procedure.eforms.get(case.eform or "")
         yield from _expression_faults(".condition", component.condition, questions(procedure, case), form)
+    if dead := {*component.lookup_by} - questions(procedure, case):
+        yield f".lookup_by: it reads what is not asked: {', '.join(sorted(dead))}"
     if component.max_size > MAX_FILE or not FILE_TYPES.issuperset(component.accepted_types):
         yield ": it accepts files that nobody may send"
     if component.max_files < 1 or component.max_size < 1 or not component.accepted_types:

@@ -100,6 +100,8 @@ class Component:
     signature_required: bool = False
     replaced_by_database: str | None = None
     """The database that knows this (thay thế bằng dữ liệu): it is looked up, and only asked for when that fails."""
+    lookup_by: tuple[str, ...] = ()
+    """Answers under which the database is asked; empty: the owner's identity number."""
     from_results: tuple[str, ...] = ()
     """Codes of earlier results that serve as this component, taken from the owner's document store."""
     valid_months: int | None = None

@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import Depends, Response
 from pydantic import BaseModel, Field
 
-from contracts.dossier import ComponentSource, DossierEvent, DossierSubmitted, SubmissionChannel
+from contracts.dossier import Component, ComponentSource, DossierEvent, DossierSubmitted, SubmissionChannel
 from contracts.refusal import Refusal
 from kit import ids
 from kit.auth import OfficerToken, officer
@@ -28,6 +28,9 @@ from services.dossier.attachments import examination
 from services.dossier.attachments import store as files_store
 from services.dossier.attachments.domain import ComponentFile
 from services.dossier.clocks.acts import start_reception
+from services.dossier.databases import asking
+from services.dossier.databases import store as lookups
+from services.dossier.databases.domain import Looked
 from services.dossier.documents import api as consents
 from services.dossier.documents import store as documents
 from services.dossier.documents.domain import Consent, Document, Purpose
@@ -97,7 +100,7 @@ async def submit_draft(
         return _sent(await dossiers.read(db, draft.dossier_code), response)
     moment, wish = now(), body or Sending()
     _may_keep(draft, wish, moment)
-    filing = await _examined(await gather(db, draft, tenant), db, files, ComponentSource.UPLOAD, moment)
+    filing = await _examined(await gather(db, draft, tenant), db, files, ComponentSource.UPLOAD, moment, tenant)
     code = await _new_code(db, filing, tenant)
     return _sent(await _send(await later.begin(), filing, code, wish, tenant), response)
 
@@ -115,7 +118,7 @@ async def register_paper(
     draft = await _draft(db, draft_id, who, if_match)
     if draft.dossier_code:
         return _sent(await dossiers.read(db, draft.dossier_code), response)
-    filing = await _examined(await gather(db, draft, tenant), db, files, ComponentSource.PAPER, now())
+    filing = await _examined(await gather(db, draft, tenant), db, files, ComponentSource.PAPER, now(), tenant)
     code = await _new_code(db, filing, tenant)
     return _sent(await _register(await later.begin(), filing, code, body.channel, desk, tenant), response)
 
@@ -155,6 +158,8 @@ class Filing:
     files: Sequence[ComponentFile]
     links: dict[UUID, Link]
     """By the id of the file that each becomes."""
+    looked: Sequence[Looked]
+    """What databases said instead of the applicant."""
     moment: datetime
 
     @property
@@ -162,15 +167,27 @@ class Filing:
         return self.seen.draft
 
 
-async def _examined(seen: Gathered, db: Database, files: FilesDep, source: ComponentSource, moment: datetime) -> Filing:
-    """The draft with its files, examined and kept for good; DraftIncomplete says everything that is wrong."""
+async def _examined(
+    seen: Gathered, db: Database, files: FilesDep, source: ComponentSource, moment: datetime, tenant: Tenant
+) -> Filing:
+    """The draft with its files, examined and kept for good; DraftIncomplete says everything that is wrong. Databases
+    are asked only for what is otherwise ready to be sent."""
     examined = await examination.examine(seen.uploads, db, files)
     faults = [*seen.faults, *attachments.faults(seen.case, examined)]
     if faults:
         raise DraftIncomplete(faults)
     links = {ids.new(): link for link in seen.links}
     linked = [_linked(file_id, link) for file_id, link in links.items()]
-    return Filing(seen, [*attachments.taken(examined, source), *linked], links, moment)
+    looked = await _looked_up(seen, db, tenant)
+    return Filing(seen, [*attachments.taken(examined, source), *linked], links, looked, moment)
+
+
+async def _looked_up(seen: Gathered, db: Database, tenant: Tenant) -> list[Looked]:
+    draft = seen.draft
+    return await asking.replace_components(
+        db, load(Settings), tenant, seen.case, seen.procedure.code, draft.circumstances,
+        draft.particulars.owner.identity_number, draft.keeper_ref, draft.id,
+    )  # fmt: skip
 
 
 def _linked(file_id: UUID, link: Link) -> ComponentFile:
@@ -244,12 +261,23 @@ async def _reference(tx: Connection, person: Person) -> UUID:
 
 async def _keep(tx: Connection, filing: Filing, dossier: Dossier, *events: DossierEvent) -> None:
     """The dossier with everything that belongs to it."""
-    await dossiers.create(tx, dossier, *events)
+    await dossiers.create(tx, dossier, *(_with_data(event, filing.looked) for event in events))
+    await lookups.belong(tx, [each for looked in filing.looked for each in looked.lookups], dossier.code)
     await parties.keep(tx, dossier.code, filing.draft.particulars)
     await files_store.add_files(tx, dossier.code, 1, filing.files)
     uses = {file_id: link.document_id for file_id, link in filing.links.items() if link.document_id}
     await documents.use(tx, dossier.code, uses)
     await store.mark_sent(tx, filing.draft.id, dossier.code, filing.moment)
+
+
+def _with_data(event: DossierEvent, looked: Sequence[Looked]) -> DossierEvent:
+    """The components that a database stands for are said too."""
+    if not isinstance(event, DossierSubmitted):
+        return event
+    sent = {component.code for component in event.components}
+    found = [each.component_code for each in looked if not each.may_be_requested and each.component_code not in sent]
+    data = tuple(Component(code=code, source=ComponentSource.DATABASE) for code in found)
+    return event.model_copy(update={"components": event.components + data})
 
 
 async def _keep_papers(tx: Connection, filing: Filing, code: str, wish: Sending) -> None:
