@@ -139,7 +139,7 @@ class Identity:
     async def texts(self, phone: str) -> list[str]:
         """What came to a phone, the newest first."""
         async with httpx2.AsyncClient() as reader:
-            found = (await reader.get(f"{self.phones}/messages", params={"phone": phone})).json()
+            found = (await reader.get(f"{self.phones}/messages", params={"phone": phone.replace("+84", "0")})).json()
         return [message["content"] for message in found]
 
     async def code_of(self, sent: httpx2.Response, phone: str) -> tuple[str, str]:
