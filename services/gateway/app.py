@@ -2,8 +2,10 @@
 
 from kit.service import service
 from services.gateway import pages
+from services.gateway.accounts import pages as accounts
 from services.gateway.citizens import pages as citizens
 from services.gateway.filing import pages as filing
+from services.gateway.officer_accounts import pages as officer_accounts
 from services.gateway.officers import pages as officers
 from services.gateway.payments import pages as payments
 from services.gateway.public import pages as public
@@ -12,7 +14,7 @@ from services.gateway.settings import GatewaySettings
 app = pages.for_people(
     service(
         "gateway",
-        api=[part.router for part in (pages, public, citizens, filing, payments, officers)],
+        api=[part.router for part in (pages, public, accounts, citizens, filing, payments, officer_accounts, officers)],
         settings=GatewaySettings,
     )
 )

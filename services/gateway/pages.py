@@ -213,6 +213,12 @@ def _to_login(request: Request) -> Response:
     return go("/can-bo" if realm is Realm.OFFICER else f"/dang-nhap?quay-lai={quote(back, safe='/')}")
 
 
+def _to_fresh_login(request: Request) -> Response:
+    """The act needs a proof of now: log in again (nobody is logged out), and back to the page it was begun on."""
+    back = quote(request.url.path if request.method == "GET" else _came_from(request), safe="/")
+    return go(f"{'/can-bo/xac-nhan-lai' if _realm(request) is Realm.OFFICER else '/xac-nhan-lai'}?quay-lai={back}")
+
+
 def _came_from(request: Request) -> str:
     """The page of ours that the form stood on; home when the browser does not say."""
     ours = load(GatewaySettings).gateway_url.rstrip("/")
@@ -221,6 +227,11 @@ def _came_from(request: Request) -> str:
 
 def _refused(request: Request, refused: Answered) -> Response:
     """A service's no, in its own words."""
+    match str(refused.problem.get("type", "")).removeprefix("urn:motcua:problem:"):
+        case "fresh-proof-needed":
+            return _to_fresh_login(request)
+        case "second-factor-needed":
+            return go("/can-bo/tai-khoan")
     if refused.status == 401:
         return _to_login(request)
     title = str(refused.problem.get("title") or Unavailable.title)

@@ -149,6 +149,8 @@ class Visitor:
     name: str
     unit: str = ""
     roles: tuple[str, ...] = ()
+    standardised: bool = True
+    """Whether the account is proven and complete; until then every page asks for it."""
 
     async def token(self, audience: str) -> str:
         """A bearer for one service, in this person's name."""
@@ -200,9 +202,15 @@ async def demand(browser: Browser, realm: Realm) -> Visitor:
     session = browser.session(realm)
     if not session:
         raise LoginNeeded()
-    claims = _claims(await token(session, "dossier"))
+    # An officer who has yet to set up a second factor is known to identity only.
+    claims = _claims(await token(session, "identity" if realm is Realm.OFFICER else "dossier"))
     return Visitor(
-        session, claims["sub"], claims.get("name", ""), claims.get("unit", ""), tuple(claims.get("roles", ()))
+        session,
+        claims["sub"],
+        claims.get("name", ""),
+        claims.get("unit", ""),
+        tuple(claims.get("roles", ())),
+        bool(claims.get("standardised", True)),
     )
 
 

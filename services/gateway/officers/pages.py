@@ -1,15 +1,12 @@
-"""The officers' console, bare: log in, see the queues one may work on, and do the one act that a dossier waits for."""
+"""The officers' console, bare: see the queues one may work on, and do the one act that a dossier waits for."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request, Response
 
-from kit.auth import Public
-from kit.clients import Answered
-from services.gateway import clients, sessions
+from services.gateway import clients
 from services.gateway.pages import Form, Officer, go, page, pages, text
-from services.gateway.sessions import Realm
 
 router = pages()
 
@@ -40,49 +37,15 @@ ACT_PATIENCE = 30.0
 ACTS = {queue.act: queue for queue in QUEUES.values()}
 
 
-@router.get("/can-bo", dependencies=[Public])
-async def entrance(request: Request) -> Response:
-    """The login, or the first queue of who is logged in."""
-    me = request.state.me
-    return (
-        go(f"/can-bo/{_first_queue(me.roles)}") if me else page(request, "officer_login.html", problem="", username="")
-    )
-
-
-def _first_queue(roles: tuple[str, ...]) -> str:
+def first_queue(roles: tuple[str, ...]) -> str:
+    """The queue that an officer of these roles begins with."""
     return next((queue.key for queue in QUEUES.values() if queue.role in roles), "reception")
-
-
-@router.post("/can-bo/dang-nhap", dependencies=[Public])
-async def log_in(request: Request, form: Form) -> Response:
-    """User name and password; what is wrong is said without saying which of the two."""
-    given = {"username": text(form, "ten_dang_nhap"), "password": text(form, "mat_khau")}
-    try:
-        made = await clients.identity.post("/api/v1/officer-sessions", given)
-    except Answered as refused:
-        problem = _WRONG if refused.status in (401, 422) else str(refused.problem["title"])
-        return page(request, "officer_login.html", status=refused.status, problem=problem, username=given["username"])
-    sessions.browser(request).begin(Realm.OFFICER, made["session"])
-    return go(f"/can-bo/{_first_queue(tuple(made['roles']))}")
-
-
-_WRONG = "Tên đăng nhập hoặc mật khẩu không đúng."
-
-
-@router.post("/can-bo/dang-xuat", dependencies=[Public])
-async def log_out(request: Request) -> Response:
-    browser = sessions.browser(request)
-    session = browser.session(Realm.OFFICER)
-    browser.end(Realm.OFFICER)
-    if session:
-        await clients.end_session(session)
-    return go("/can-bo")
 
 
 @router.get("/can-bo/{key}")
 async def queue(request: Request, me: Officer, key: str) -> Response:
     """One queue of the officer's unit, the most urgent first."""
-    chosen = QUEUES.get(key) or QUEUES[_first_queue(me.roles)]
+    chosen = QUEUES.get(key) or QUEUES[first_queue(me.roles)]
     found = await clients.dossier.get(f"/api/v1/queues/{chosen.key}", token=await me.token("dossier"))
     mine = [queue for queue in QUEUES.values() if queue.role in me.roles]
     done = request.query_params.get("xong", "")

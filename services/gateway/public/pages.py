@@ -1,4 +1,4 @@
-"""Pages for everybody: home, a procedure, the look-up, and the way in through VNeID."""
+"""Pages for everybody: home, a procedure, the look-up."""
 
 import re
 from typing import Any
@@ -9,18 +9,13 @@ from fastapi import Request, Response
 from kit.auth import Public
 from kit.clients import Answered
 from kit.problems import Unavailable
-from kit.settings import load
-from services.gateway import clients, sessions
+from services.gateway import clients
 from services.gateway.clients import ANYBODY
-from services.gateway.pages import Form, go, page, pages, text, trouble
-from services.gateway.sessions import Realm
-from services.gateway.settings import GatewaySettings
+from services.gateway.pages import Form, go, page, pages, text
 
 router = pages()
 
 CODE = re.compile(r"[A-Z0-9]+(?:\.[A-Z0-9]+){0,5}-(?:\d{6}|\d{8})-[A-Z0-9]{4,}")
-STATE, BACK = "dang-nhap", "quay-lai"
-CALLBACK = "/dang-nhap/vneid"
 
 
 @router.get("/", dependencies=[Public])
@@ -87,54 +82,3 @@ async def _ask_tracking(request: Request, code: str, number: str) -> tuple[dict[
             raise
         return None, str(refused.problem["title"])
     return found, ""
-
-
-# ── login ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-@router.get("/dang-nhap", dependencies=[Public])
-async def login(request: Request) -> Response:
-    """What logging in means, and the one button for it."""
-    back = sessions.own_path(request.query_params.get("quay-lai"), "/ho-so-cua-toi")
-    return go(back) if request.state.me else page(request, "login.html", back=back)
-
-
-@router.post("/dang-nhap", dependencies=[Public])
-async def begin_login(request: Request, form: Form) -> Response:
-    """Off to VNeID; this browser keeps the state that it must come back with."""
-    callback = load(GatewaySettings).gateway_url.rstrip("/") + CALLBACK
-    begun = await clients.identity.post("/api/v1/logins", {"provider": "vneid", "callback_url": callback})
-    browser = sessions.browser(request)
-    browser.keep(STATE, begun["state"])
-    browser.keep(BACK, sessions.own_path(text(form, "quay_lai"), "/ho-so-cua-toi"))
-    return go(sessions.partner(begun["authorization_url"]))
-
-
-@router.get(CALLBACK, dependencies=[Public])
-async def finish_login(request: Request) -> Response:
-    """Back from VNeID. Only the browser that began the login may finish it."""
-    browser, given = sessions.browser(request), request.query_params
-    state, back = browser.kept(STATE), sessions.own_path(browser.kept(BACK), "/ho-so-cua-toi")
-    browser.keep(STATE, None)
-    browser.keep(BACK, None)
-    if not state or state != given.get("state"):
-        return trouble(
-            request, 410, "Lượt đăng nhập đã hết hạn hoặc bắt đầu ở trình duyệt khác", "Vui lòng đăng nhập lại."
-        )
-    if "code" not in given:
-        return trouble(request, 403, "Bạn chưa đồng ý đăng nhập bằng VNeID", "Bạn có thể đăng nhập lại bất cứ lúc nào.")
-    answer = {"code": given["code"], "issuer": given.get("iss")}
-    made = await clients.identity.post(f"/api/v1/logins/{state}/completion", answer)
-    browser.begin(Realm.CITIZEN, made["session"])
-    return go(back)
-
-
-@router.post("/dang-xuat", dependencies=[Public])
-async def log_out(request: Request) -> Response:
-    """The session ends at identity and here, also when identity is away for the moment."""
-    browser = sessions.browser(request)
-    session = browser.session(Realm.CITIZEN)
-    browser.end(Realm.CITIZEN)
-    if session:
-        await clients.end_session(session)
-    return go("/")
