@@ -124,4 +124,5 @@ class Person:
             )
 
         url = f"{self._portal.site.url(service)}/api/v1/{path}"
-        return (await self._portal.web.call(method, url, bearer=bearer, **options)).json()
+        answer = await self._portal.web.call(method, url, bearer=bearer, **options)
+        return answer.json() if answer.content else None

@@ -55,7 +55,7 @@ async def _login_page(
 async def _ways() -> list[str]:
     """What identity offers; VNeID alone while it does not answer: the next page will say so."""
     try:
-        found = await clients.identity.get("/api/v1/login-methods")
+        found = await clients.identity.send("GET", "/api/v1/login-methods")  # once: the page has a fallback
     except Unavailable:
         return ["vneid"]
     return list(found["citizens"])
