@@ -227,7 +227,7 @@ class InterlinkedMember(Part):
     """One procedure of an interlinked dossier, which becomes a dossier of its own when its turn comes."""
 
     code: str
-    """Names the member within its group, for example `health-insurance`."""
+    """Names the member within its group, for example `health_insurance`."""
     procedure_code: str
     """National code of the member's procedure."""
     procedure_name: str

@@ -17,6 +17,8 @@ from services.dossier.filing.reuse import api as reuse
 from services.dossier.filing.sending import api as sending
 from services.dossier.forms import api as forms
 from services.dossier.history import api as history
+from services.dossier.interlinked import api as interlinked
+from services.dossier.interlinked.groups import api as groups
 from services.dossier.processing import api as processing
 from services.dossier.processing.consultation import api as consultation
 from services.dossier.processing.endings import api as endings
@@ -62,6 +64,8 @@ app = service(
         uploads.router,
         handover.router,
         forms.router,
+        groups.router,
+        interlinked.router,
         history.router,
     ],
     inbox=subscribers.inbox,

@@ -1,7 +1,7 @@
 """The province as data: working calendar, policy, units, databases and procedures from the tenant's folder."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time
 from functools import cache
@@ -18,9 +18,12 @@ from services.dossier.catalogue.domain import Procedure, ProcedureInvalid, level
 from services.dossier.clocks.calendar import Cutoff, WorkingCalendar
 from services.dossier.clocks.domain import Rules
 from services.dossier.clocks.policy import Policy, in_force
+from services.dossier.interlinked.groups.checks import check
+from services.dossier.interlinked.groups.domain import RECEIVING, Group, GroupInvalid
 
 Entry = TypeVar("Entry")
 
+GROUP: TypeAdapter[Group] = TypeAdapter(Group)
 PROCEDURE: TypeAdapter[Procedure] = TypeAdapter(Procedure)
 """From the data of one file of `procedures/`, or of one row of the catalogue."""
 
@@ -85,6 +88,16 @@ class Tenant:
     """Every policy profile of the folder."""
     life_events: dict[str, LifeEvent]
     databases: dict[str, SourceDatabase]
+    groups: dict[str, Group]
+    """Interlinked groups, by the code of the catalogue entry that is filled in for them."""
+    agencies: dict[str, dict[str, str]]
+    """Kind of agency → receiving unit → the agency that settles such matters there."""
+    systems: dict[str, str]
+    """Agency → name of the system that may act for it."""
+
+    def agency(self, kind: str, unit: str) -> str | None:
+        """The agency of that kind for what the unit takes in; None where there is none."""
+        return unit if kind == RECEIVING else self.agencies.get(kind, {}).get(unit)
 
     def rules(self, moment: datetime) -> Rules:
         """By what deadlines are computed that begin at `moment`. NoPolicy when no profile is in force then."""
@@ -105,7 +118,31 @@ def load(folder: str) -> Tenant:
         profiles=tuple(_profile(file) for file in sorted(Path(folder).glob("policy*.yaml"))),
         life_events={event.code: event for event in _entries(folder, "life_events", LIFE_EVENTS)},
         databases={database.code: database for database in _entries(folder, "databases", DATABASES)},
+        groups={group.procedure: group for group in _groups(folder)},
+        **_yaml(folder, "agencies.yaml"),
     )
+
+
+def _groups(folder: str) -> list[Group]:
+    """The files of `groups/`, as they are; GroupInvalid lists what keeps them from being read."""
+    read, wrong = [], []
+    for file in sorted(Path(folder, "groups").glob("*.yaml")):
+        try:
+            read.append(GROUP.validate_python(yaml.safe_load(file.read_text("utf-8")), extra="forbid"))
+        except yaml.YAMLError as exc:
+            wrong.append(f"{file.name}: this is not YAML: {exc}")
+        except ValidationError as exc:
+            places = [(".".join(map(str, error["loc"])), error["msg"]) for error in exc.errors()]
+            wrong += [f"{file.name}: {place}: {message}" for place, message in places]
+    if wrong:
+        raise GroupInvalid("\n".join(wrong))
+    return read
+
+
+def check_groups(folder: str, procedures: Sequence[Procedure]) -> None:
+    """Refuse groups that do not fit the province's procedures and agencies; GroupInvalid lists every fault."""
+    tenant = load(folder)
+    check(list(tenant.groups.values()), {procedure.code: procedure for procedure in procedures}, tenant.agencies.keys())
 
 
 def _entries(folder: str, name: str, kind: TypeAdapter[list[Entry]]) -> list[Entry]:

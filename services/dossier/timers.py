@@ -14,13 +14,20 @@ from services.dossier.clocks.domain import SILENT, Kind
 from services.dossier.filing.printing import api as printing
 from services.dossier.forms import making
 from services.dossier.forms import store as forms
+from services.dossier.interlinked import following
+from services.dossier.interlinked import timers as interlinked
 from services.dossier.processing import store
 from services.dossier.supplement import issuing
+
+THREE_WEEKS = 1000
+"""Attempts, half an hour apart, of a job that somebody's rights depend on; then it alarms."""
 
 timers = Timers()
 timers.job(uploads.FORGET)(examination.forget)
 timers.job(forms.MAKE)(making.make)
 timers.job(printing.FORGET)(printing.forget)
+timers.job(following.PROGRESS, attempts=THREE_WEEKS)(interlinked.progress)
+timers.due(following.SYNC)(interlinked.synchronisation_missed)
 
 
 async def ran_out(tx: Connection, timer: Timer) -> None:

@@ -74,6 +74,13 @@ class Identity:
         encoded = jwt.encode({"alg": "ES256", "kid": "test", "typ": "at+jwt"}, body, self.key)
         return {"Authorization": f"Bearer {encoded}"}
 
+    def system(self, name: str) -> dict[str, str]:
+        """The Authorization header of another system."""
+        moment = int(datetime.now(UTC).timestamp())
+        body = {"iss": ISSUER, "aud": "dossier", "sub": name, "kind": "system", "iat": moment, "exp": moment + 600}
+        encoded = jwt.encode({"alg": "ES256", "kid": "test", "typ": "at+jwt"}, body, self.key)
+        return {"Authorization": f"Bearer {encoded}"}
+
 
 class Office:
     """The dossier service on a fresh database, and those who work with it."""

@@ -16,6 +16,7 @@ from kit.settings import load
 from services.dossier import tenant
 from services.dossier.catalogue import checks, store
 from services.dossier.catalogue.domain import Procedure
+from services.dossier.clocks import store as clocks
 from services.dossier.settings import Settings
 from services.dossier.tenant import PROCEDURE, Tenant, TenantDep
 
@@ -206,8 +207,14 @@ async def _around(tx: Tx, around: Tenant, procedure: Procedure) -> checks.Surrou
 
 
 async def publish_folder(db: Database) -> None:
-    """Bring the tenant's procedures into the catalogue; ProcedureInvalid stops the start and says what is wrong."""
-    procedures = tenant.procedures(load(Settings).tenant)
+    """Bring the tenant's procedures into the catalogue, and keep its policy profiles.
+
+    ProcedureInvalid, or GroupInvalid, stops the start and says what is wrong.
+    """
+    folder = load(Settings).tenant
+    procedures = tenant.procedures(folder)
+    tenant.check_groups(folder, procedures)
     async with db.transaction() as tx:
         new = await store.publish(tx, procedures)
+        await clocks.publish(tx, tenant.load(folder).profiles)
     log.info("catalogue.published", count=new)

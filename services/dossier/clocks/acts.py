@@ -7,6 +7,7 @@ from kit.db import Connection, Database
 from services.dossier.catalogue.domain import Case
 from services.dossier.clocks import domain, store
 from services.dossier.clocks.domain import Clock, Kind, Rules
+from services.dossier.interlinked import store as interlinked
 from services.dossier.processing.domain import Dossier
 from services.dossier.processing.workflow.domain import Flow
 from services.dossier.tenant import Tenant
@@ -28,6 +29,8 @@ async def start_reception(tx: Connection, dossier: Dossier, tenant: Tenant, at: 
         raise ValueError("the reception clock starts with the submission")
     start = domain.start_of(dossier, since, tenant.rules(since))
     await store.start(tx, *domain.reception(start, dossier.facts.channel, ids.new))
+    if dossier.facts.parent_code and await interlinked.is_elsewhere(tx, dossier.code):
+        await store.start(tx, domain.acknowledgement(start, ids.new))
 
 
 async def start_processing(tx: Connection, dossier: Dossier, case: Case, rules: Rules, at: datetime) -> None:

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     SUPPLEMENT_COMPLETION = "supplement_completion_deadline"
     CONSULTATION = "consultation_deadline"
     PAYMENT_EXPIRY = "payment_expiry"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    """Another agency has to confirm that a member of an interlinked dossier has reached it."""
 
 
 class SlaState(StrEnum):
@@ -61,6 +63,7 @@ MISSED: Mapping[Kind, Deadline] = {
     Kind.PROCESSING_DEADLINE: Deadline.PROCESSING,
     Kind.STEP_DEADLINE: Deadline.STEP,
     Kind.CONSULTATION: Deadline.CONSULTATION,
+    Kind.ACKNOWLEDGEMENT: Deadline.ACKNOWLEDGEMENT,
 }
 """Clocks of our own offices: what is said when one runs out."""
 
@@ -76,6 +79,8 @@ RUNS_IN: Mapping[Kind, frozenset[State]] = {
     Kind.SUPPLEMENT_COMPLETION: SUPPLEMENT_REQUESTED,
     Kind.CONSULTATION: frozenset({State.CONSULTING}),
     Kind.PAYMENT_EXPIRY: frozenset({State.AWAITING_PREPAYMENT}),
+    # An agency that accepts, returns or refuses it has it, whether it said so before or not.
+    Kind.ACKNOWLEDGEMENT: frozenset({State.SUBMITTED}),
 }
 """A dossier that leaves these states stops the clock."""
 
@@ -174,6 +179,11 @@ def reception(start: Start, channel: SubmissionChannel, new_id: NewId) -> tuple[
         clock(new_id(), Kind.RECEPTION_SLA, start, limit),
         clock(new_id(), Kind.OFFICER_ALERT, start, policy.officer_alert),
     )
+
+
+def acknowledgement(start: Start, new_id: NewId) -> Clock:
+    """A member of an interlinked dossier was sent to another agency: until when that agency confirms it."""
+    return clock(new_id(), Kind.ACKNOWLEDGEMENT, start, start.rules.policy.interlinked_acknowledgement)
 
 
 def limit_of(case: Case, policy: Policy) -> Limit:

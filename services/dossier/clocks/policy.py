@@ -62,6 +62,8 @@ class Policy:
     """Within which a consulted unit answers, when whoever asks names no date."""
     interlinked_sync: Limit
     interlinked_acknowledgement: Limit
+    interlinked_login: Limit
+    """How old the login may be, in minutes, with which an interlinked dossier is sent."""
     effective_to: date | None = None
     """The last day on which it is in force; None until another takes its place."""
     payment_expiry: Limit | None = None

@@ -17,6 +17,7 @@ KINDS: Mapping[Kind, str] = {
     Kind.SUPPLEMENT_COMPLETION: "Thời hạn người nộp bổ sung, hoàn thiện hồ sơ",
     Kind.CONSULTATION: "Thời hạn cơ quan phối hợp trả lời",
     Kind.PAYMENT_EXPIRY: "Thời hạn nộp khoản phải nộp trước",
+    Kind.ACKNOWLEDGEMENT: "Thời hạn cơ quan giải quyết xác nhận đã nhận hồ sơ liên thông",
 }
 
 UNITS: Mapping[Unit, str] = {

@@ -171,11 +171,13 @@ class Keeper:
     ref: UUID
     name: str
     unit: str | None
+    proved_at: datetime | None = None
+    """When the citizen last proved who they are."""
 
 
 async def _keeper(caller: Caller) -> Keeper:
     if isinstance(caller, CitizenToken):
-        return Keeper(caller.ref, caller.name, None)
+        return Keeper(caller.ref, caller.name, None, caller.auth_time)
     if isinstance(caller, OfficerToken) and "desk" in caller.roles:
         return Keeper(caller.ref, caller.name, caller.unit)
     raise Forbidden

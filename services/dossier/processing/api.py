@@ -115,6 +115,8 @@ class DossierView(BaseModel):
     procedure_code: str
     procedure_name: str
     case: str
+    parent_code: str | None
+    """The interlinked dossier that it is a member of; the members of a parent are at `…/children`."""
     receiving_unit: str
     current_unit: str
     owner_name: str
@@ -245,6 +247,7 @@ async def _view(db: Database, dossier: Dossier, caller: Token) -> DossierView:
         procedure_code=facts.procedure_code,
         procedure_name=facts.procedure_name,
         case=facts.case,
+        parent_code=facts.parent_code,
         receiving_unit=facts.receiving_unit,
         current_unit=dossier.current_unit,
         owner_name=facts.owner_name,

@@ -14,12 +14,13 @@ from contracts.dossier import (
     SubmissionChannel,
 )
 from contracts.money import FeeLine, FeeTiming
-from kit import outbox, timers
+from kit import outbox
 from kit.db import Connection, Database
 from kit.problems import NotFound
 from services.dossier.catalogue.domain import fold
 from services.dossier.clocks import store as clocks
 from services.dossier.history import store as history
+from services.dossier.interlinked import following
 from services.dossier.processing.domain import Dossier, Facts, PaymentState, State
 
 CREATE = """
@@ -67,8 +68,7 @@ async def save(tx: Connection, dossier: Dossier, *events: DossierEvent) -> None:
     """
     await tx.execute(SAVE, *_changing(dossier))
     await _record(tx, dossier, events)
-    if dossier.facts.parent_code and events:
-        await timers.schedule(tx, "interlinked_progress", dossier.facts.parent_code, events[-1].occurred_at)
+    await following.member_moved(tx, dossier, events)
     if dossier.unsaved and any(line.from_state is not line.to_state for line in dossier.unsaved):
         await clocks.follow(tx, dossier, dossier.unsaved[-1].at)
 

@@ -29,6 +29,7 @@ from services.dossier.filing import answers, domain, store
 from services.dossier.filing.api import Body, KeeperDep
 from services.dossier.filing.domain import Draft
 from services.dossier.filing.store import Link
+from services.dossier.interlinked.opening import Plan, planned
 from services.dossier.parties import domain as people
 from services.dossier.parties import store as parties
 from services.dossier.settings import Settings
@@ -140,6 +141,8 @@ class Gathered:
     impostor: bool
     """Whether the submitter's number is another than that of the account that is logged in."""
     today: date
+    plan: Plan | None
+    """What it consists of, when it is an interlinked dossier."""
 
     @property
     def case(self) -> Case:
@@ -157,18 +160,14 @@ class Gathered:
     def faults(self) -> list[Fault]:
         """Everything but what examining the files finds."""
         form = self.procedure.eform_of(self.case)
-        return [
-            *(answers.check(form, self.draft.answers, self._circumstances) if form else ()),
+        own = [
+            *(answers.check(form, self.draft.answers, circumstances(self.draft, self.today)) if form else ()),
             *domain.shortcomings(self.draft, self.procedure, self.there),
             *self._impostor(),
             *self._expired(),
         ]
-
-    @property
-    def _circumstances(self) -> dict[str, Any]:
-        """What questions and cross-checks may ask about besides the answers."""
-        channel = "desk" if self.draft.keeper_unit else "online"
-        return {**self.draft.circumstances, "submitted_on": self.today, "channel": channel}
+        said = {fault.field for fault in own}
+        return own + [fault for fault in (self.plan.faults if self.plan else ()) if fault.field not in said]
 
     def _impostor(self) -> list[Fault]:
         """Who is logged in cannot say that they are somebody else."""
@@ -207,18 +206,29 @@ class Gathered:
         return any(link.component_code == component.code and link.document_id for link in self.links)
 
 
+def circumstances(draft: Draft, today: date) -> dict[str, Any]:
+    """What questions and cross-checks may ask about besides the answers."""
+    return {**draft.circumstances, "submitted_on": today, "channel": "desk" if draft.keeper_unit else "online"}
+
+
 async def gather(db: Database, draft: Draft, tenant: Tenant) -> Gathered:
     """The draft and what it has. ProcedureReplaced when it is a version that cannot be sent any more."""
     procedure = await _current(db, draft)
     citizen = draft.keeper_unit is None
+    uploads = attachments.chosen(procedure.case(draft.case), await files_store.uploads_of(db, draft.id))
+    links = await store.links_of(db, draft.id)
+    there = {each.component_code for each in uploads} | {each.component_code for each in links}
+    today = tenant.calendar.local_date(now())
+    filed = draft.answers | circumstances(draft, today)
     return Gathered(
         draft=draft,
         procedure=procedure,
-        uploads=attachments.chosen(procedure.case(draft.case), await files_store.uploads_of(db, draft.id)),
-        links=await store.links_of(db, draft.id),
+        uploads=uploads,
+        links=links,
         store=await documents.of_owner(db, draft.keeper_ref) if citizen else (),
         impostor=citizen and await _is_impostor(db, draft),
-        today=tenant.calendar.local_date(now()),
+        today=today,
+        plan=await planned(db, procedure.code, filed, draft.case, draft.receiving_unit, there, tenant),
     )
 
 

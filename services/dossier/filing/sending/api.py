@@ -39,6 +39,8 @@ from services.dossier.filing.api import Body, Keeper, KeeperDep
 from services.dossier.filing.completeness.api import Gathered, gather
 from services.dossier.filing.domain import Draft, DraftIncomplete, Parties
 from services.dossier.filing.store import Link
+from services.dossier.interlinked import opening
+from services.dossier.interlinked.opening import Plan
 from services.dossier.parties import domain as people
 from services.dossier.parties import store as parties
 from services.dossier.parties.domain import Person
@@ -101,6 +103,8 @@ async def submit_draft(
     moment, wish = now(), body or Sending()
     _may_keep(draft, wish, moment)
     filing = await _examined(await gather(db, draft, tenant), db, files, ComponentSource.UPLOAD, moment, tenant)
+    if filing.seen.plan and who.proved_at:
+        opening.fresh_login(who.proved_at, moment, tenant)
     code = await _new_code(db, filing, tenant)
     return _sent(await _send(await later.begin(), filing, code, wish, tenant), response)
 
@@ -214,12 +218,23 @@ async def _send(tx: Connection, filing: Filing, code: str, wish: Sending, tenant
         return await dossiers.read(tx, draft.dossier_code)
     whose = await _parties(tx, draft)
     dossier, event = domain.submit(draft, whose, filing.seen.procedure, code, filing.files, filing.moment)
-    await _keep(tx, filing, dossier, event)
+    if filing.seen.plan:
+        dossier = await _open(tx, filing, dossier, filing.seen.plan)
+    else:
+        await _keep(tx, filing, dossier, event)
     if wish.keep_documents:
         await _keep_papers(tx, filing, code, wish)
-    if isinstance(event, DossierSubmitted):
+    if isinstance(event, DossierSubmitted) and not filing.seen.plan:
         await start_reception(tx, dossier, tenant)
     return dossier
+
+
+async def _open(tx: Connection, filing: Filing, dossier: Dossier, plan: Plan) -> Dossier:
+    """An interlinked dossier: nobody works on it but on its members, which start as soon as it is there."""
+    parent, event = opening.parent_of(dossier, plan, filing.moment)
+    await _keep(tx, filing, parent, event)
+    await opening.begin(tx, parent, plan, filing.moment)
+    return parent
 
 
 async def _register(
@@ -230,6 +245,8 @@ async def _register(
         return await dossiers.read(tx, draft.dossier_code)
     whose, procedure, by = await _parties(tx, draft), filing.seen.procedure, actor(desk)
     dossier, event = domain.register(draft, whose, procedure, code, filing.files, filing.moment, channel, by)
+    if filing.seen.plan:
+        return await _open(tx, filing, dossier, filing.seen.plan)
     await _keep(tx, filing, dossier, event)
     if isinstance(event, DossierSubmitted):
         entered = await dossiers.lock(tx, code)
