@@ -69,6 +69,7 @@ OWN = {
     "services/dossier/clocks/calendar.py": "working time, holidays, deadlines",
     "services/dossier/forms/making.py": "official forms as signed documents",
     "services/dossier/results/keys.py": "signing keys and the roots that vouch for them",
+    "services/dossier/results/handover/posting.py": "results on their way by post",
     "services/dossier/results/uploads.py": "results that were written elsewhere",
     "services/dossier/interlinked/following.py": "what a member orders for its parent",
     "services/dossier/interlinked/groups/checks.py": "what a group must be before it is used",

@@ -25,6 +25,7 @@ DEFAULT: Mapping[str, int] = {
     "clamd": 8206,
     "clamav": 8207,
     "databases": 8210,
+    "post": 8208,
     "kafka": 19092,
     "kafka-controller": 19093,
     "postgres": 15432,

@@ -90,6 +90,7 @@ def addresses(site: Site) -> None:
         ("Officers' console", f"{site.url('gateway')}/can-bo"),
         ("Sent e-mails", f"{site.url('mail')}/"),
         ("Sent SMS", f"{site.url('sms')}/"),
+        ("Post office", f"{site.url('post')}/"),
         ("Bank", f"{site.url('bank')}/transactions"),
         ("Kafka", site.kafka),
         ("PostgreSQL", f"{HOST}:{site.ports['postgres']}"),

@@ -118,6 +118,11 @@ class Secrets:
         return self.values["databases_key"]
 
     @property
+    def post_secret(self) -> str:
+        """Signs what goes between the dossier service and the post office."""
+        return self.values["post_secret"]
+
+    @property
     def demo_password(self) -> str:
         """One password for all demo officers; readable, because a person types it."""
         return self.values["demo_password"]
@@ -210,7 +215,7 @@ def _read_values(path: Path) -> dict[str, str]:
 
 def _new_values() -> dict[str, str]:
     names = ["postgres", "s3_secret_key", "digest_key", "vneid_client_secret", "vnpay_secret", "sms_secret"]
-    names += ["p12_password", "momo_access_key", "momo_secret", "national_secret", "databases_key"]
+    names += ["p12_password", "post_secret", "momo_access_key", "momo_secret", "national_secret", "databases_key"]
     names += [f"{kind}_{service}" for kind in ("client", "database", "migration") for service in SERVICES]
     return {
         **{name: secrets.token_hex(32) for name in names},

@@ -92,6 +92,9 @@ class Site:
                 "MOTCUA_P12_PASSWORD": secrets.p12_password,
                 "MOTCUA_DATABASES_URL": self.url("databases"),
                 "MOTCUA_DATABASES_KEY": secrets.databases_key,
+                "MOTCUA_POST_URL": self.url("post") + "/orders",
+                "MOTCUA_POST_CUSTOMER": "AN-BINH",
+                "MOTCUA_POST_SECRET": secrets.post_secret,
                 "MOTCUA_SCANNER_URL": f"tcp://{HOST}:{self.ports['clamd']}",
             },
             "payment": {
@@ -160,6 +163,10 @@ class Site:
             "databases": {
                 "MOTCUA_DATABASES_KEY": self.secrets.databases_key,
                 "MOTCUA_TENANT": "deploy/tenants/an-binh",
+            },
+            "post": {
+                "MOTCUA_POST_SECRET": self.secrets.post_secret,
+                "MOTCUA_POST_CALLBACK_URL": self.url("dossier") + "/api/v1/post-events",
             },
             "sms": {"MOTCUA_SMS_KEY": self.secrets.sms_key, "MOTCUA_SMS_SECRET": self.secrets.sms_secret},
         }.get(name, {})

@@ -34,6 +34,12 @@ class Settings(settings.Settings):
     """The platform through which national databases are asked; without one, no paper is replaced by data."""
     databases_key: str = Field(default="", repr=False)
     """What the platform knows us by."""
+    post_url: str = ""
+    """Where the post takes orders for results that are to be sent."""
+    post_customer: str = ""
+    """Our customer number there."""
+    post_secret: str = Field(default="", repr=False)
+    """Signs orders, and the post's calls to `/api/v1/post-events`."""
     scanner_url: str = ""
     """The virus scanner, `tcp://host:3310` of ClamAV's clamd; without one no file is taken."""
 

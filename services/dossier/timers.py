@@ -17,6 +17,8 @@ from services.dossier.forms import store as forms
 from services.dossier.interlinked import following
 from services.dossier.interlinked import timers as interlinked
 from services.dossier.processing import store
+from services.dossier.results.handover import posting
+from services.dossier.results.handover import store as handovers
 from services.dossier.supplement import issuing
 
 THREE_WEEKS = 1000
@@ -28,6 +30,7 @@ timers.job(forms.MAKE)(making.make)
 timers.job(printing.FORGET)(printing.forget)
 timers.job(following.PROGRESS, attempts=THREE_WEEKS)(interlinked.progress)
 timers.due(following.SYNC)(interlinked.synchronisation_missed)
+timers.job(handovers.POST, attempts=60)(posting.order)
 
 
 async def ran_out(tx: Connection, timer: Timer) -> None:

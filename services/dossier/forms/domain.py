@@ -93,12 +93,6 @@ class ReceiptFacts(Facts):
     delivery: str
     """How and where the result is received, in words."""
     fees: tuple[Charge, ...]
-    submitter: str = ""
-    """Name of who handed it in, when that is not the owner."""
-    address: str = ""
-    phone: str = ""
-    email: str = ""
-    identity_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

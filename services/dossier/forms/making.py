@@ -16,6 +16,8 @@ from services.dossier import tenant, typesetting
 from services.dossier.forms import store, words
 from services.dossier.forms.domain import TITLES, Ordered
 from services.dossier.history.domain import with_head
+from services.dossier.parties.domain import Particulars
+from services.dossier.parties.store import particulars_of
 from services.dossier.processing import store as dossiers
 from services.dossier.processing.domain import Dossier
 from services.dossier.results import signing
@@ -37,15 +39,16 @@ async def made(db: Database, files: Files, settings: Settings, form: Ordered) ->
     if form.sha256:
         return form.sha256
     dossier = await dossiers.read(db, form.dossier_code)
-    pdf = await asyncio.to_thread(_signed, form, dossier, settings)
+    people = await particulars_of(db, form.dossier_code)
+    pdf = await asyncio.to_thread(_signed, form, dossier, people, settings)
     sha256 = hashlib.sha256(pdf).hexdigest()
     await files.put(f"clean/{sha256}", pdf, PDF)
     return await store.made(db, form, sha256)
 
 
-def _signed(form: Ordered, dossier: Dossier, settings: Settings) -> bytes:
+def _signed(form: Ordered, dossier: Dossier, people: Particulars, settings: Settings) -> bytes:
     province = tenant.load(settings.tenant)
-    facts = words.told(form, dossier, province, with_head(lookup_url(settings, dossier.code), form.head or ""))
+    facts = words.told(form, dossier, people, province, with_head(lookup_url(settings, dossier.code), form.head or ""))
     document = typesetting.typeset(words.template(form.form), facts, as_of=form.facts.at)
     key = Keys.of(settings).seal(form.facts.unit)
     return signing.seal(signing.add_fields(document), key, reason=TITLES[form.form], at=form.facts.at)

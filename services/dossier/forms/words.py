@@ -18,6 +18,7 @@ from services.dossier.forms.domain import (
     StopFacts,
     SupplementFacts,
 )
+from services.dossier.parties.domain import Particulars
 from services.dossier.processing.domain import Dossier
 from services.dossier.tenant import Tenant, Unit
 
@@ -31,7 +32,7 @@ def template(form: Form) -> Path:
     return TEMPLATES / f"{form}.typ"
 
 
-def told(form: Ordered, dossier: Dossier, tenant: Tenant, lookup_url: str) -> dict[str, Any]:
+def told(form: Ordered, dossier: Dossier, people: Particulars, tenant: Tenant, lookup_url: str) -> dict[str, Any]:
     """Everything that the template of this form shows."""
     facts = form.facts
     unit = tenant.units.get(facts.unit, Unit(facts.unit, facts.unit))
@@ -43,6 +44,7 @@ def told(form: Ordered, dossier: Dossier, tenant: Tenant, lookup_url: str) -> di
         "code": dossier.code,
         "owner": dossier.facts.owner_name,
         "procedure": dossier.facts.procedure_name,
+        "about": about(people),
         "desk": DESK,
         "phone": unit.phone,
         "contact": _contact(facts, unit),
@@ -50,6 +52,19 @@ def told(form: Ordered, dossier: Dossier, tenant: Tenant, lookup_url: str) -> di
         "recipients": [dossier.facts.owner_name, "Lưu: Hệ thống một cửa điện tử"],
         **_own(facts, tenant),
     }
+
+
+def about(people: Particulars) -> dict[str, str]:
+    """Who is behind the dossier, as far as they said: label and value."""
+    owner, submitter = people.owner, people.submitter
+    facts = {
+        "Người nộp hồ sơ": submitter.name if submitter.name != owner.name else None,
+        "Số định danh": owner.identity_number,
+        "Địa chỉ": owner.address.text,
+        "Số điện thoại": submitter.phone or owner.phone,
+        "Thư điện tử": submitter.email or owner.email,
+    }
+    return {label: value for label, value in facts.items() if value}
 
 
 def letterhead(unit: Unit, lookup_url: str, signer_lines: list[str]) -> dict[str, Any]:
@@ -86,19 +101,8 @@ def _own(facts: Facts, tenant: Tenant) -> dict[str, Any]:
     raise TypeError(type(facts).__name__)
 
 
-ABOUT = {
-    "submitter": "Người nộp hồ sơ",
-    "identity_number": "Số định danh cá nhân",
-    "address": "Địa chỉ",
-    "phone": "Số điện thoại",
-    "email": "Thư điện tử",
-}
-
-
 def _receipt(facts: ReceiptFacts) -> dict[str, Any]:
-    about = {label: str(getattr(facts, name)) for name, label in ABOUT.items()}
     return {
-        "about": {label: value for label, value in about.items() if value},
         "papers": [
             {"name": paper.name, "kind": paper.kind, "pages": str(paper.pages), "copies": str(paper.copies)}
             for paper in facts.papers

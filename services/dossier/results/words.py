@@ -105,18 +105,20 @@ def _general(dossier: Dossier, procedure: Procedure, told: Mapping[str, Any]) ->
 
 
 def _rows(eform: EForm, told: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Every answer under its question's label."""
+    """Every answer under its question's label. Yes and no only steer what a dossier needs; they certify nothing."""
     kinds = eform.schema.get("properties", {})
     for asked in eform.fields:
         value = told.get(asked.name)
-        if value not in (None, "", [], {}):
+        if asked.name != PAYER and value not in (None, "", [], {}) and not isinstance(value, bool):
             yield {"label": asked.label, "value": _shown(asked, kinds.get(asked.name, {}), value)}
+
+
+PAYER = "payer_category"
+"""The answer by which fees are remitted."""
 
 
 def _shown(asked: FormField, kind: Mapping[str, Any], value: Any) -> str:
     """An answer as people read it."""
-    if isinstance(value, bool):
-        return "Có" if value else "Không"
     if kind.get("format") == "date":
         return _day(value) or ""
     if isinstance(value, list):

@@ -11,12 +11,12 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.dossier import DeliveryMethod
-from kit.auth import Caller, Citizen, OfficerToken, officer
+from kit.auth import Caller, OfficerToken, Public, officer
 from kit.clock import now
 from kit.db import Connection, Database
 from kit.files import Files, FilesDep
 from kit.http import Db, IfMatch, Later, Router, Tx
-from kit.problems import NotFound
+from kit.problems import InvalidRequest
 from services.dossier.processing import store as dossiers
 from services.dossier.processing.api import Code, Moved, actor, expect, moved, readable
 from services.dossier.processing.domain import Act, Dossier, Role, State, allowed
@@ -24,8 +24,9 @@ from services.dossier.results import domain as results
 from services.dossier.results import signing
 from services.dossier.results import store as result_store
 from services.dossier.results.domain import Result, ResultNotReady, ResultSignatureMissing
-from services.dossier.results.handover import domain, store
-from services.dossier.results.handover.domain import Address, DeliveryState, Handover, Receiver
+from services.dossier.results.handover import domain, posting, store
+from services.dossier.results.handover.domain import DeliveryState, Handover, Receiver
+from services.dossier.results.handover.providers import vnpost
 from services.dossier.results.keys import Keys
 from services.dossier.settings import Settings
 
@@ -133,15 +134,12 @@ async def _hand_over(
 # ── what is known of it ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class AddressBody(BaseModel):
-    """Where the post brings the result."""
+class AddressView(BaseModel):
+    """Where the post brings the result, as it was when the result was ready."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    receiver_name: Text
-    address: Text
-    """Full postal address, down to the house."""
-    phone: str = Field(pattern=r"^(\+84|0)\d{9}$")
+    receiver_name: str
+    address: str
+    phone: str
 
 
 class HandoverView(BaseModel):
@@ -161,7 +159,7 @@ class DeliveryView(BaseModel):
 
     state: DeliveryState
     method: DeliveryMethod
-    address: AddressBody | None
+    address: AddressView | None
     item_code: str | None
     """The post office's number, to follow the letter by."""
     why: str | None
@@ -177,11 +175,11 @@ async def get_delivery(code: Code, caller: Caller, db: Db) -> DeliveryView:
     dossier = await readable(db, code, caller)
     result = await result_store.find(db, code)
     shipment, given = await store.shipment_of(db, code), await store.of_dossier(db, code)
-    to = shipment.to if shipment else await store.address_of(db, code)
+    to = shipment.to if shipment else None
     return DeliveryView(
         state=domain.state_of(dossier, result, shipment),
         method=dossier.facts.delivery,
-        address=AddressBody.model_validate(to, from_attributes=True) if to else None,
+        address=AddressView.model_validate(to, from_attributes=True) if to else None,
         item_code=shipment.item_code if shipment else None,
         why=shipment.why if shipment else None,
         handover=HandoverView.model_validate(given, from_attributes=True) if given else None,
@@ -189,17 +187,14 @@ async def get_delivery(code: Code, caller: Caller, db: Db) -> DeliveryView:
     )
 
 
-@router.put("/dossiers/{code}/postal-address", status_code=204)
-async def give_address(code: Code, who: Citizen, tx: Tx, body: AddressBody) -> None:
-    """The applicant says where the post brings the result; possible until the post has the order."""
-    dossier = await dossiers.lock(tx, code)
-    if who.ref not in (dossier.facts.owner_ref, dossier.facts.submitter_ref):
-        raise NotFound("Không có hồ sơ với mã này")
-    if dossier.facts.delivery != DeliveryMethod.POST:
-        raise domain.PostNotChosen
-    if await store.shipment_of(tx, code):
-        raise domain.AddressFixed
-    await store.give_address(tx, code, Address(**body.model_dump()), now())
-    result = await result_store.find(tx, code)
-    if dossier.state is State.RESULT_READY and result and results.is_signed(result):
-        await store.post(tx, code, now())
+@router.post("/post-events", status_code=204, dependencies=[Public])
+async def post_says(request: Request, tx: Tx) -> None:
+    """The post says what became of a letter: `shipped`, `delivered` or `failed`. Its signature is the authorisation.
+
+    What it says twice, or too late, changes nothing.
+    """
+    try:
+        said = vnpost.news(request.app.state.settings, await request.body(), request.headers.get(vnpost.SIGNATURE, ""))
+    except (ValueError, KeyError, TypeError) as exc:
+        raise InvalidRequest from exc
+    await posting.told(tx, said)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from contracts.dossier import DeliveryMethod
 from contracts.refusal import Refusal
+from services.dossier.parties.domain import Reach
 from services.dossier.processing.domain import Dossier, State
 from services.dossier.results.domain import Result, ResultState
 
@@ -109,16 +110,11 @@ class Shipment:
     """Why it could not be delivered."""
 
 
-class AddressFixed(Refusal):
-    """The address cannot change once the post has the order."""
-
-    title = "Đã chuyển bưu điện, không đổi được địa chỉ nhận"
-    title_en = "The post has it already; the address cannot be changed"
-
-
-class PostNotChosen(Refusal):
-    title = "Hồ sơ không chọn nhận kết quả qua bưu chính"
-    title_en = "The result is not to be sent by post"
+def address_in(reach: Reach) -> Address:
+    """What the applicant said, on one line."""
+    to = reach.receiver
+    parts = (to.address.street, to.address.commune_code, to.address.province_code)
+    return Address(to.name or "", to.address.text or ", ".join(part for part in parts if part), to.phone or "")
 
 
 ORDER = {

@@ -8,8 +8,10 @@ import asyncpg
 from contracts.dossier import DeliveryMethod
 from kit import timers
 from kit.db import Connection, Database
+from services.dossier.parties.store import particulars_of
 from services.dossier.processing.domain import Dossier, State
 from services.dossier.results.domain import Result, is_signed
+from services.dossier.results.handover import domain
 from services.dossier.results.handover.domain import Address, DeliveryState, Handover, Receiver, Shipment
 
 POST = "post_order"
@@ -58,27 +60,6 @@ async def of_dossier(db: Database | Connection, code: str) -> Handover | None:
 
 # ── by post ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-GIVE_ADDRESS = """
-INSERT INTO postal_address (dossier_code, receiver_name, address, phone, given_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (dossier_code) DO UPDATE
-SET receiver_name = excluded.receiver_name, address = excluded.address, phone = excluded.phone,
-    given_at = excluded.given_at
-"""
-
-
-async def give_address(tx: Connection, code: str, to: Address, at: datetime) -> None:
-    """Where the post should bring the result."""
-    await tx.execute(GIVE_ADDRESS, code, to.receiver_name, to.address, to.phone, at)
-
-
-ADDRESS = "SELECT receiver_name, address, phone FROM postal_address WHERE dossier_code = $1"
-
-
-async def address_of(db: Database | Connection, code: str) -> Address | None:
-    row = await db.fetchrow(ADDRESS, code)
-    return Address(*row) if row else None
-
-
 SHIP = """
 INSERT INTO shipment (dossier_code, state, receiver_name, address, phone, changed_at)
 VALUES ($1, 'ready', $2, $3, $4, $5) ON CONFLICT (dossier_code) DO NOTHING
@@ -86,11 +67,10 @@ VALUES ($1, 'ready', $2, $3, $4, $5) ON CONFLICT (dossier_code) DO NOTHING
 
 
 async def post(tx: Connection, code: str, at: datetime) -> None:
-    """Give the result to the post, if its address is known; else the applicant is still to give one."""
-    to = await address_of(tx, code)
-    if to is not None:
-        await tx.execute(SHIP, code, to.receiver_name, to.address, to.phone, at)
-        await timers.schedule(tx, POST, code, at)
+    """The result goes to the address that was given for it, as it is at this moment (I-R4)."""
+    to = domain.address_in((await particulars_of(tx, code)).reach)
+    await tx.execute(SHIP, code, to.receiver_name, to.address, to.phone, at)
+    await timers.schedule(tx, POST, code, at)
 
 
 SHIPMENT = """
