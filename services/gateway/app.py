@@ -9,12 +9,16 @@ from services.gateway.officer_accounts import pages as officer_accounts
 from services.gateway.officers import pages as officers
 from services.gateway.payments import pages as payments
 from services.gateway.public import pages as public
+from services.gateway.reuse import pages as reuse
 from services.gateway.settings import GatewaySettings
 
 app = pages.for_people(
     service(
         "gateway",
-        api=[part.router for part in (pages, public, accounts, citizens, filing, payments, officer_accounts, officers)],
+        api=[
+            part.router
+            for part in (pages, public, accounts, citizens, filing, reuse, payments, officer_accounts, officers)
+        ],
         settings=GatewaySettings,
     )
 )

@@ -74,6 +74,7 @@ async def information(request: Request, me: Citizen, draft_id: UUID) -> Response
         request,
         "file_info.html",
         draft=draft,
+        case=case,
         eform=procedure["eforms"].get(case["eform"]),
         saved="da-luu" in request.query_params,
     )
@@ -84,8 +85,18 @@ async def save_information(me: Citizen, form: Form, draft_id: UUID) -> Response:
     """Whatever was filled in is kept, however incomplete."""
     _, procedure, case = await _draft(me, draft_id)
     fields = procedure["eforms"].get(case["eform"], {}).get("fields", [])
-    await _save(me, draft_id, form, answers={field["name"]: _answer(field, form) for field in fields})
+    answers = {field["name"]: _answer(field, form) for field in fields}
+    await _save(me, draft_id, form, answers=answers, **_owner(form))
     return _onward(form, draft_id, here="thong-tin", then="thanh-phan")
+
+
+def _owner(form: FormData) -> dict[str, Any]:
+    """Whose matter it is, where the page asked; naming the unit confirms it."""
+    said: dict[str, Any] = {"receiving_unit": text(form, "co_quan")} if text(form, "co_quan") else {}
+    if "nop_thay" in form or "chu_ho_so" in form:
+        owner = {"name": text(form, "chu_ho_so") or None, "identity_number": text(form, "so_dinh_danh") or None}
+        said |= {"on_behalf": text(form, "nop_thay") == "co", "owner": owner}
+    return said
 
 
 def _answer(field: Mapping[str, Any], form: FormData) -> Any:
@@ -106,8 +117,21 @@ def _answer(field: Mapping[str, Any], form: FormData) -> Any:
 @router.get("/nop-ho-so/{draft_id}/thanh-phan")
 async def papers(request: Request, me: Citizen, draft_id: UUID) -> Response:
     """Each component with its files, and a way to send another."""
+    return await _papers(request, me, draft_id)
+
+
+async def _papers(request: Request, me: Visitor, draft_id: UUID, problem: str = "", status: int = 200) -> Response:
     draft, _, case = await _draft(me, draft_id)
-    return page(request, "file_papers.html", draft=draft, components=case["components"], problem="")
+    about = {each["code"]: each["available"] for each in (await _check(me, draft))["components"]}
+    return page(
+        request,
+        "file_papers.html",
+        status=status,
+        draft=draft,
+        components=case["components"],
+        available=about,
+        problem=problem,
+    )
 
 
 @router.post("/nop-ho-so/{draft_id}/thanh-phan/{component}/phieu")
@@ -131,8 +155,7 @@ async def send_file(request: Request, me: Citizen, form: Form, draft_id: UUID, c
         problem = refused.title
     else:
         return go(f"/nop-ho-so/{draft_id}/thanh-phan")
-    draft, _, case = await _draft(me, draft_id)
-    return page(request, "file_papers.html", status=422, draft=draft, components=case["components"], problem=problem)
+    return await _papers(request, me, draft_id, problem, status=422)
 
 
 async def _pass_on(me: Visitor, draft_id: UUID, component: str, file: object) -> None:
@@ -223,13 +246,13 @@ async def delivery(request: Request, me: Citizen, draft_id: UUID) -> Response:
 @router.post("/nop-ho-so/{draft_id}/nhan-ket-qua")
 async def send(request: Request, me: Citizen, form: Form, draft_id: UUID) -> Response:
     """ "Lưu hồ sơ" keeps it, "Gửi hồ sơ" sends it: then it has a code, and everything wrong is said at once if not."""
-    wish = {"delivery": text(form, "cach_nhan") or None, "sms_opt_in": text(form, "nhan_tin") == "co"}
-    await _save(me, draft_id, form, **wish)
+    await _save(me, draft_id, form, **_wishes(form))
     if text(form, "hanh_dong") != "gui":
         return go(f"/nop-ho-so/{draft_id}/nhan-ket-qua?da-luu")
     try:
         sent = await clients.dossier.post(
             f"/api/v1/drafts/{draft_id}/submission",
+            {"keep_documents": True, "text_version": text(form, "luu_kho")} if text(form, "luu_kho") else None,
             token=await me.token("dossier"),
             idempotency_key=text(form, "lan_gui"),
         )
@@ -238,6 +261,23 @@ async def send(request: Request, me: Citizen, form: Form, draft_id: UUID) -> Res
             raise
         return await _last_step(request, me, draft_id, errors=refused.problem.get("errors", []), status=422)
     return go(f"/ho-so-cua-toi/{sent['code']}?{urlencode({'phien-ban': sent['version']})}&da-gui")
+
+
+def _wishes(form: FormData) -> dict[str, Any]:
+    """How the result comes, whether originals go by post, and where messages go."""
+    reach = {
+        "receiver": _mailing(form, "nhan"),
+        "originals_by_post": text(form, "gui_ban_giay") == "co",
+        "sender": _mailing(form, "gui"),
+        "sms_number": text(form, "so_nhan_tin") or None,
+    }
+    delivery = text(form, "cach_nhan") or None
+    return {"delivery": delivery, "sms_opt_in": text(form, "nhan_tin") == "co", "reach": reach}
+
+
+def _mailing(form: FormData, whose: str) -> dict[str, Any]:
+    name, phone, address = (text(form, f"{what}_{whose}") or None for what in ("ho_ten", "dien_thoai", "dia_chi"))
+    return {"name": name, "phone": phone, "address": {"text": address}}
 
 
 async def _last_step(
@@ -253,7 +293,23 @@ async def _last_step(
     if draft["dossier_code"]:
         return go(f"/ho-so-cua-toi/{draft['dossier_code']}")
     shown = {"draft": draft, "procedure": procedure, "case": case, "eform": procedure["eforms"].get(case["eform"])}
-    return page(request, "file_delivery.html", status=status, saved=saved, errors=errors or [], **shown)
+    missing = [] if errors else [f for step in (await _check(me, draft))["steps"] for f in step["faults"]]
+    consent = (await clients.dossier.get("/api/v1/consents/texts", token=ANYBODY))["items"][0]
+    shown |= {"saved": saved, "errors": errors or [], "missing": missing, "consent": consent}
+    return page(request, "file_delivery.html", status=status, **shown)
+
+
+async def _check(me: Visitor, draft: Mapping[str, Any]) -> dict[str, Any]:
+    """What each step lacks; nothing is said of a procedure that changed meanwhile, because sending says it."""
+    try:
+        found: dict[str, Any] = await clients.dossier.get(
+            f"/api/v1/drafts/{draft['id']}/check", token=await me.token("dossier")
+        )
+    except Answered as refused:
+        if refused.status != 409:
+            raise
+        return {"steps": [], "components": []}
+    return found
 
 
 @router.post("/nop-ho-so/{draft_id}/xoa")
