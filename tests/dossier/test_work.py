@@ -152,7 +152,7 @@ async def test_standing_orders_give_new_dossiers_to_whom_has_least_to_do(office:
 
 async def test_a_forwarded_dossier_is_the_new_units_to_act_on_and_the_old_ones_to_read(office: Office) -> None:
     code = await accepted(office)
-    order = {"to_unit": OTHER_UNIT, "note": "Sổ gốc lưu tại phường Hòa Lạc", "hours": 2}
+    order: dict[str, Any] = {"to_unit": OTHER_UNIT, "note": "Sổ gốc lưu tại phường Hòa Lạc", "hours": 2}
     await post(office, code, "forwarding", office.officers["specialist"], **order)
 
     assert name(await post(office, code, "assignment", office.officers["specialist"], 403)) == "not-your-unit"
@@ -171,7 +171,7 @@ async def test_a_forwarded_dossier_is_the_new_units_to_act_on_and_the_old_ones_t
 @pytest.mark.parametrize("target", ["H99.99", UNIT])
 async def test_nothing_is_forwarded_to_where_it_cannot_go(office: Office, target: str) -> None:
     code = await accepted(office)
-    body = {"to_unit": target, "note": "Chuyển"}
+    body: dict[str, Any] = {"to_unit": target, "note": "Chuyển"}
     assert name(await post(office, code, "forwarding", office.officers["leader"], 422, **body)) == "unit-unfit"
 
 
@@ -190,12 +190,12 @@ async def test_only_the_unit_that_was_asked_answers(office: Office) -> None:
     await post(office, code, "assignment", specialist)
     theirs = somebody(office, SECOND, "specialist", unit=OTHER_UNIT)
     await office.call("GET", f"/dossiers/{code}", theirs, 404)
-    question = {"unit": OTHER_UNIT, "question": "Sổ đăng ký năm 1990 còn lưu không?", "hours": 4}
+    question: dict[str, Any] = {"unit": OTHER_UNIT, "question": "Sổ đăng ký năm 1990 còn lưu không?", "hours": 4}
 
     asked = await post(office, code, "consultations", specialist, 201, **question)
 
     answer = f"consultations/{asked['consultation_id']}/answer"
-    opinion = {"outcome": "answered", "answer": "Còn lưu, quyển số 3"}
+    opinion: dict[str, Any] = {"outcome": "answered", "answer": "Còn lưu, quyển số 3"}
     assert name(await post(office, code, "consultations", specialist, 409, **question)) == "act-not-possible"
     assert name(await post(office, code, answer, specialist, 403, **opinion)) == "not-your-unit"
     assert await queue(office, "consultation", theirs) == [code]
@@ -237,11 +237,11 @@ async def test_a_refusal_at_the_desk_says_why_and_by_which_law(office: Office) -
     code = await office.submitted()
     desk = office.officers["desk"]
     assert name(await post(office, code, "rejection", desk, 422, reason="Không đủ điều kiện")) == "reason-missing"
-    beyond = {"reason": "Thuộc thẩm quyền của phường Hòa Lạc", "out_of_competence": True}
+    beyond: dict[str, Any] = {"reason": "Thuộc thẩm quyền của phường Hòa Lạc", "out_of_competence": True}
     for wrong in ({}, {"competent_unit": "H99.77"}, {"competent_unit": UNIT}):
         problem = await post(office, code, "rejection", desk, 422, **beyond, **wrong)
         assert name(problem) == "competent-unit-unknown"
-    named = {"reason": "Bà Nguyễn Thị An không có tên trong sổ", "legal_basis": LAW}
+    named: dict[str, Any] = {"reason": "Bà Nguyễn Thị An không có tên trong sổ", "legal_basis": LAW}
     assert name(await post(office, code, "rejection", desk, 422, **named)) == "names-somebody"
 
     moved = await post(office, code, "rejection", desk, **beyond, competent_unit=OTHER_UNIT)
@@ -282,7 +282,7 @@ async def test_a_proposed_refusal_is_refused_or_returned_but_never_signed(office
 async def test_who_drafted_refuses_as_little_as_signs(office: Office) -> None:
     code = await accepted(office)
     await post(office, code, "proposal", office.everything, refusal="Không có trong sổ")
-    body = {"reason": "Không có", "legal_basis": LAW}
+    body: dict[str, Any] = {"reason": "Không có", "legal_basis": LAW}
     assert name(await post(office, code, "refusal", office.everything, 403, **body)) == "separation-of-duties"
 
 
@@ -291,9 +291,9 @@ async def test_after_the_appointment_a_refusal_needs_the_supervisors_exception(o
     leader = office.officers["leader"]
     await post(office, code, "proposal", office.officers["specialist"], refusal="Không có trong sổ")
     await office.db.execute("UPDATE dossier SET due_at = now() - interval '1 hour' WHERE code = $1", code)
-    body = {"reason": "Không có sự kiện hộ tịch này", "legal_basis": LAW}
+    body: dict[str, Any] = {"reason": "Không có sự kiện hộ tịch này", "legal_basis": LAW}
     assert name(await post(office, code, "refusal", leader, 409, **body)) == "refusal-too-late"
-    granted = {"rule": "refusal-too-late", "reason": "Đã xin lỗi và hẹn lại một lần"}
+    granted: dict[str, Any] = {"rule": "refusal-too-late", "reason": "Đã xin lỗi và hẹn lại một lần"}
     await post(office, code, "exceptions", leader, 403, **granted)
     supervisor = somebody(office, HEAD, "supervisor")
 
@@ -364,7 +364,11 @@ async def test_the_work_waits_for_a_financial_obligation_and_the_clock_stands_if
     before = (await view(office, code))["due_at"]
     specialist = office.officers["specialist"]
     await post(office, code, "assignment", specialist)
-    owed = {"purpose": "Lệ phí trước bạ", "legal_basis": "Thông báo của cơ quan thuế", "amount": 1_250_000}
+    owed: dict[str, Any] = {
+        "purpose": "Lệ phí trước bạ",
+        "legal_basis": "Thông báo của cơ quan thuế",
+        "amount": 1_250_000,
+    }
 
     await post(office, code, "financial-obligation", specialist, **owed)
 

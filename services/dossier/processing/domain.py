@@ -470,7 +470,10 @@ def move(dossier: Dossier, act: Act, by: Actor, now: datetime, reason: str | Non
     row = allowed(dossier, act, by)
     target = row.target or dossier.state
     line = Line(act, row.label, now, by.ref, by.unit or dossier.current_unit, dossier.state, target, reason)
-    moved = replace(dossier, state=target, version=dossier.version + 1, unsaved=(*dossier.unsaved, line))
+    moved = replace(
+        dossier, state=target, version=dossier.version + 1, unsaved=(*dossier.unsaved, line),
+        consulted_unit=dossier.consulted_unit if target is State.CONSULTING else None,
+    )  # fmt: skip
     return moved if target in WORKED_ON else without_step(moved)
 
 

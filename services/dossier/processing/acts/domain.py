@@ -23,6 +23,8 @@ Guard = Callable[[Dossier, Actor, datetime], None]
 LABELS: Mapping[Act, str] = {
     Act.ACCEPT: "Tiếp nhận",
     Act.REQUEST_SUPPLEMENT: "Yêu cầu bổ sung",
+    Act.REQUEST_AGAIN: "Yêu cầu bổ sung lần nữa, trước khi tiếp nhận",
+    Act.REQUEST_AGAIN_PROCESSING: "Yêu cầu bổ sung lần nữa, khi đang xử lý",
     Act.SUPPLEMENT: "Gửi bổ sung",
     Act.ACCEPT_AGAIN: "Xác nhận đã bổ sung đủ",
     Act.REJECT: "Từ chối tiếp nhận",

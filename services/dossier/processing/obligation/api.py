@@ -1,7 +1,5 @@
 """Financial obligations: asked for by the specialist, seen to be met by the desk."""
 
-from dataclasses import replace
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Response
@@ -9,18 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kit.auth import OfficerToken, officer
 from kit.clock import now
-from kit.db import Connection
 from kit.http import IfMatch, Router, Tx
-from services.dossier.clocks import store as clocks
-from services.dossier.clocks.acts import follow_step, start_alarms
-from services.dossier.clocks.domain import Kind, pause, resume
+from services.dossier.clocks.acts import follow_step, go_on, hold
 from services.dossier.processing import store
 from services.dossier.processing.api import Code, Moved, actor, expect, flow_of, moved
 from services.dossier.processing.disclosure.domain import check_words
-from services.dossier.processing.domain import Dossier
 from services.dossier.processing.obligation import domain
 from services.dossier.processing.obligation.domain import Obligation
-from services.dossier.processing.workflow.domain import Flow
 from services.dossier.tenant import TenantDep
 
 router = Router(prefix="/api/v1", tags=["processing"])
@@ -64,8 +57,7 @@ async def request_obligation(
     await store.save(tx, waiting, event)
     await follow_step(tx, waiting, flow, event.occurred_at)
     if pauses:
-        for clock in await clocks.running_of(tx, code, Kind.PROCESSING_DEADLINE):
-            await clocks.save(tx, pause(clock, event.occurred_at, PAUSED_BY))
+        await hold(tx, code, event.occurred_at, PAUSED_BY)
     return moved(waiting, response)
 
 
@@ -78,19 +70,10 @@ async def confirm_obligation(
     expect(dossier, if_match)
     _, flow = await flow_of(tx, dossier, tenant)
     moment = now()
-    due_at = await _resumed(tx, dossier, flow, moment)
-    working, *events = domain.confirm_obligation(dossier, actor(who), moment, body.evidence, flow, due_at)
+    resumed = await go_on(tx, code, flow.rules, moment)
+    working, *events = domain.confirm_obligation(
+        dossier, actor(who), moment, body.evidence, flow, resumed.due_at if resumed else None
+    )
     await store.save(tx, working, *events)
     await follow_step(tx, working, flow, moment)
     return moved(working, response)
-
-
-async def _resumed(tx: Connection, dossier: Dossier, flow: Flow, now: datetime) -> datetime | None:
-    """The appointment after its clock stood; None when it did not. Its alarms follow."""
-    for clock in await clocks.running_of(tx, dossier.code, Kind.PROCESSING_DEADLINE):
-        if clock.is_paused:
-            running = resume(clock, now, flow.calendar)
-            await clocks.save(tx, running)
-            await start_alarms(tx, replace(running, started_at=now), flow.rules)
-            return running.due_at
-    return None
