@@ -86,11 +86,16 @@ class Amount:
 
 @dataclass(frozen=True)
 class Rates:
-    """A rate with nothing to be held against."""
+    """A rate by itself, with a goal or without."""
 
     title: str
     values: Repeated
     unit: str
+    goal: float | None = None
+
+    @property
+    def met(self) -> bool | None:
+        return None if self.goal is None else self.values.median >= self.goal
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,10 @@ class Figures:
         return {
             "ratios": [_ratio(r) for r in self.ratios],
             "latencies": [_latency(entry) for entry in self.latencies],
-            "rates": [{"title": r.title, "unit": r.unit, "values": r.values.values} for r in self.rates],
+            "rates": [
+                {"title": r.title, "unit": r.unit, "values": r.values.values, "goal": r.goal, "met": r.met}
+                for r in self.rates
+            ],
             "amounts": [vars(a) for a in self.amounts],
         }
 

@@ -95,7 +95,9 @@ def _latency(entry: Latency) -> str:
 
 
 def _rates(rates: Rates) -> str:
-    return f"| {rates.title} | {rates.values.shown(lambda v: f'{v:,.0f}')} {rates.unit} |"
+    digits = 1 if rates.values.median < 50 else 0
+    goal = "" if rates.goal is None else f"; goal ≥ {rates.goal:g}: {_verdict(rates.met)}"
+    return f"| {rates.title} | {rates.values.shown(lambda v: f'{v:,.{digits}f}')} {rates.unit}{goal} |"
 
 
 def _amount(amount: Amount) -> str:

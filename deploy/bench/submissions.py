@@ -54,8 +54,8 @@ class Citizens:
     async def draft(self, procedure: str) -> str:
         """A draft that can be sent: answers given and, if the procedure wants one, a real file uploaded."""
         made = await self.dossier.post("/api/v1/drafts", json={"procedure_code": procedure, "receiving_unit": UNIT})
-        draft = f"/api/v1/drafts/{_good(made)['id']}"
-        _good(await self.dossier.patch(draft, json={"answers": ANSWERS, "delivery": "online", "sms_opt_in": False}))
+        draft = f"/api/v1/drafts/{good(made)['id']}"
+        good(await self.dossier.patch(draft, json={"answers": ANSWERS, "delivery": "online", "sms_opt_in": False}))
         if procedure == WITH_FILE:
             await self._upload(draft)
         return draft
@@ -68,7 +68,7 @@ class Citizens:
             "size": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-        upload = _good(await self.dossier.post(f"{draft}/components/{COMPONENT}/uploads", json=wish))
+        upload = good(await self.dossier.post(f"{draft}/components/{COMPONENT}/uploads", json=wish))
         async with httpx2.AsyncClient() as browser:
             file = {"file": (FILE_NAME, data, FILE_TYPE)}
             (await browser.post(upload["url"], data=upload["fields"], files=file)).raise_for_status()
@@ -84,7 +84,7 @@ class Citizens:
 
     async def send(self, draft: str) -> str:
         """Submit; the dossier's code."""
-        code: str = _good(await self.dossier.post(f"{draft}/submission"))["code"]
+        code: str = good(await self.dossier.post(f"{draft}/submission"))["code"]
         return code
 
     async def see(self, code: str) -> None:
@@ -96,7 +96,8 @@ class Citizens:
                     return
 
 
-def _good(answer: httpx2.Response) -> dict[str, Any]:
+def good(answer: httpx2.Response) -> dict[str, Any]:
+    """What was answered; RuntimeError when it is a refusal."""
     if answer.is_error:
         raise RuntimeError(
             f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:500]}"
