@@ -1,6 +1,7 @@
 """Documents as PDF: a typst template and the facts it shows. Same facts, same bytes."""
 
 import json
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,15 +41,19 @@ def typeset(template: Path, facts: dict[str, Any], *, as_of: datetime) -> Docume
     `as_of` is the document's date: with it in place of the clock, typesetting again gives the same bytes. Takes about
     50 ms of CPU.
     """
-    compiler = _compiler(template, facts)
-    pdf = _single(compiler.compile(format="pdf", pdf_standards=["a-2a", "ua-1"], timestamp=_whole_second(as_of)))
-    found = json.loads(compiler.query("<field>", field="value"))
+    compiler = _compiler(template)
+    date = _whole_second(as_of)
+    pdf = _single(
+        compiler.compile(format="pdf", pdf_standards=["a-2a", "ua-1"], timestamp=date, sys_inputs=_told(facts))
+    )
+    found = json.loads(compiler.query("<field>", field="value"))  # of the document just compiled
     return Document(pdf, tuple(map(_place, found)))
 
 
 def render(template: Path, facts: dict[str, Any], *, as_of: datetime) -> bytes:
     """A plain PDF, for what becomes a part of a document."""
-    return _single(_compiler(template, facts).compile(format="pdf", timestamp=_whole_second(as_of)))
+    made = _compiler(template).compile(format="pdf", timestamp=_whole_second(as_of), sys_inputs=_told(facts))
+    return _single(made)
 
 
 def _single(compiled: bytes | list[bytes] | None) -> bytes:
@@ -58,9 +63,20 @@ def _single(compiled: bytes | list[bytes] | None) -> bytes:
     return compiled
 
 
-def _compiler(template: Path, facts: dict[str, Any]) -> typst.Compiler:
-    told = {"facts": json.dumps(facts, ensure_ascii=False)}
-    return typst.Compiler(template, root=ROOT, ignore_system_fonts=True, sys_inputs=told)
+_of_this_thread = threading.local()
+
+
+def _compiler(template: Path) -> typst.Compiler:
+    """This thread's compiler of the template: making one takes longer than a short document, and two threads may not
+    use one at the same time."""
+    made: dict[Path, typst.Compiler] = _of_this_thread.__dict__.setdefault("compilers", {})
+    if template not in made:
+        made[template] = typst.Compiler(template, root=ROOT, ignore_system_fonts=True)
+    return made[template]
+
+
+def _told(facts: dict[str, Any]) -> dict[str, str]:
+    return {"facts": json.dumps(facts, ensure_ascii=False)}
 
 
 def _whole_second(moment: datetime) -> datetime:
@@ -74,5 +90,8 @@ def _place(found: dict[str, Any]) -> Place:
 
 
 def qr(text: str) -> str:
-    """The text as a QR code, in SVG, for a template's `image`."""
-    return str(segno.make(text, error="m").svg_inline(border=2, scale=4))
+    """The text as a QR code, in SVG, for a template's `image`.
+
+    The mask is given: trying all eight for the prettiest takes four times as long, and readers take any.
+    """
+    return str(segno.make(text, error="m", mask=3).svg_inline(border=2, scale=4))

@@ -12,6 +12,7 @@ nothing more. Everything here computes for tens of milliseconds: call it in a th
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,15 @@ class SigningKey:
         certificate = self.signer.signing_cert
         return str(certificate.subject.native["common_name"]) if certificate else ""
 
+    @cached_property
+    def room(self) -> int:
+        """Hexadecimal digits that a signature may take: certificates, attributes and the signature proper.
+
+        Without being told, pyHanko finds out by signing twice.
+        """
+        certificates = [*self.signer.cert_registry, *([self.signer.signing_cert] if self.signer.signing_cert else [])]
+        return 2 * (sum(len(certificate.dump()) for certificate in certificates) + 4096)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -139,7 +149,7 @@ def _add_text_field(writer: IncrementalPdfFileWriter, place: Place) -> None:
             generic.pdf_name("/DA"): generic.TextStringObject("/Helv 0 Tf 0 g"),
         }
     )
-    empty = writer.add_object(_appearance(writer, _stamp(field)))
+    empty = writer.add_object(_nothing(place))
     field["/AP"] = generic.DictionaryObject({generic.pdf_name("/N"): empty})
     reference = writer.add_object(field)
     form = _acro_form(writer)
@@ -148,6 +158,14 @@ def _add_text_field(writer: IncrementalPdfFileWriter, place: Place) -> None:
     page_object = page.get_object()
     page_object.setdefault("/Annots", generic.ArrayObject()).append(reference)
     writer.update_container(page_object["/Annots"])
+
+
+def _nothing(place: Place) -> generic.StreamObject:
+    """How a field looks that is empty."""
+    left, bottom, right, top = place.box
+    box = generic.ArrayObject(map(generic.FloatObject, (0, 0, right - left, top - bottom)))
+    kind = {"/Type": generic.pdf_name("/XObject"), "/Subtype": generic.pdf_name("/Form"), "/BBox": box}
+    return generic.StreamObject({generic.pdf_name(name): value for name, value in kind.items()}, stream_data=b"")
 
 
 def _acro_form(writer: IncrementalPdfFileWriter) -> generic.DictionaryObject:
@@ -236,7 +254,8 @@ def _sign(
     look = _stamp(_field(writer, str(metadata.field_name)), lines=lines, border=True, colour=colour)
     style = StaticStampStyle(border_width=0, background=_Page(look), background_layout=WHOLE)
     out = BytesIO()
-    signers.PdfSigner(metadata, signer=key.signer, stamp_style=style).sign_pdf(writer, output=out)
+    signer = signers.PdfSigner(metadata, signer=key.signer, stamp_style=style)
+    signer.sign_pdf(writer, output=out, bytes_reserved=key.room)
     return out.getvalue()
 
 
