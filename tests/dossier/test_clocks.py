@@ -1,19 +1,26 @@
 """The clocks of a dossier over HTTP and on the database: what runs when, what is said when one runs out, and why."""
 
+import shutil
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from contracts.money import FeeTiming
 from kit import ids
 from kit.clock import now
 from kit.timers import Timer
 from services.dossier import tenant, timers
+from services.dossier.app import app
+from services.dossier.catalogue import store as catalogue
 from services.dossier.clocks import domain, store
 from services.dossier.clocks.calendar import HANOI, Limit, Unit
 from services.dossier.clocks.domain import Kind
 from services.dossier.processing import store as dossiers
-from tests.dossier.office import Office
+from services.dossier.settings import Settings
+from tests.dossier.office import PROCEDURE, Office
 
 TENANT = tenant.load("deploy/tenants/an-binh")
 
@@ -189,3 +196,28 @@ async def test_a_kind_of_clock_runs_once_at_a_time(office: Office) -> None:
             clock.id,
             UUID(int=1),
         )
+
+
+async def test_a_fee_that_comes_first_can_be_paid_until_the_policy_says(
+    office: Office, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    province = Path(shutil.copytree(settings.tenant, tmp_path / "province"))
+    with (province / "policy.yaml").open("a", encoding="utf-8") as policy:
+        policy.write('payment_expiry: {value: 15, unit: working_day, source: "thử nghiệm"}\n')
+    monkeypatch.setattr(app.state, "settings", settings.model_copy(update={"tenant": str(province)}))
+    extract = next(each for each in tenant.procedures(str(province)) if each.code == PROCEDURE)
+    first = replace(extract.cases[0], fee=replace(extract.cases[0].fee, timing=FeeTiming.BEFORE_ACCEPTANCE))
+    async with office.db.transaction() as tx:
+        await catalogue.publish(tx, [replace(extract, cases=(first,))])
+
+    code = await office.submitted()
+
+    (clock,) = await store.running_of(office.db, code, Kind.PAYMENT_EXPIRY)
+    said = (await office.bodies(code))["DossierAwaitingPayment"]["due_at"]
+    assert datetime.fromisoformat(said) == clock.due_at
+    await office.paid(code)
+    assert await clocks(office, code) == {
+        "payment_expiry": "stopped",
+        "reception_sla": "running",
+        "officer_alert": "running",
+    }

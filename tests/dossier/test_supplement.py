@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
+from contracts.dossier import SignatureStatus
+from kit.clock import now
 from kit.timers import Timer
 from services.dossier import timers
+from services.dossier.attachments import store as attachments
+from services.dossier.attachments.domain import SignatureCheck, VerifiedBy
 from services.dossier.clocks import store as clocks
 from services.dossier.clocks.domain import Kind
-from tests.dossier.office import Office, pdf
+from tests.dossier.office import OFFICERS, Office, pdf
 from tests.dossier.supplementing import (
     AUTHORISATION,
     DECLARATION,
@@ -108,6 +112,33 @@ async def test_only_the_desk_of_the_unit_asks(office: Office) -> None:
     await ask(office, code, who=office.strangers["desk"], expect=403)
     await ask(office, code, who=office.officers["leader"], expect=403)
     await ask(office, code, who=office.officers["specialist"], expect=409)
+
+
+async def test_paper_is_not_demanded_of_what_is_validly_signed(office: Office) -> None:
+    code = await office.submitted()
+    (file,) = await attachments.files_of(office.db, code)
+    check = SignatureCheck(file.sha256, SignatureStatus.VALID, VerifiedBy.OFFICER, now(), OFFICERS["desk"], "NEAC")
+    async with office.db.transaction() as tx:
+        await attachments.add_checks(tx, check)
+
+    problem = await ask(office, code, item(on_paper=True), expect=422)
+
+    assert name(problem) == "paper-for-signed-component"
+    assert "45/2020/NĐ-CP, Điều 6 khoản 2 điểm b" in problem["detail"]
+    assert problem["components"] == [DECLARATION]
+    original = {"component_code": DECLARATION, "why": "Luật Hộ tịch buộc lưu bản gốc"}
+    asked = await ask(office, code, item(on_paper=True), needs_original=[original])
+    assert asked["violations"] == []
+    said = (await office.bodies(code))["SupplementRequested"]["needs_original"]
+    assert said == [{"component_code": DECLARATION, "why": "Luật Hộ tịch buộc lưu bản gốc"}]
+
+
+async def test_what_becomes_public_names_nobody(office: Office) -> None:
+    code = await office.submitted()
+
+    problem = await ask(office, code, item(problem="Giấy của Nguyễn Thị An bị mờ"), expect=422)
+
+    assert name(problem) == "names-somebody"
 
 
 # ── answering ──
@@ -219,7 +250,7 @@ async def test_a_second_request_without_a_reason_is_the_supervisors_and_a_violat
     await answer(office, code)
     await ask(office, code, override=True, expect=409)
 
-    supervisor = office.officer("desk", "supervisor", ref=0x301)
+    supervisor = office.officer("supervisor", ref=0x301)
     asked = await ask(office, code, who=supervisor, override=True, override_reason="Luật buộc phải có")
 
     assert asked["violations"] == ["no_citizen_fault"]

@@ -33,6 +33,11 @@ async def start_reception(tx: Connection, dossier: Dossier, tenant: Tenant, at: 
         await store.start(tx, domain.acknowledgement(start, ids.new))
 
 
+def payment_expiry(dossier: Dossier, tenant: Tenant, at: datetime) -> Clock | None:
+    """Until when the fee that comes first can be paid, where the policy ends that; it is not started yet."""
+    return domain.payment_expiry(domain.start_of(dossier, at, tenant.rules(at)), ids.new)
+
+
 async def start_processing(tx: Connection, dossier: Dossier, case: Case, rules: Rules, at: datetime) -> None:
     """The dossier is accepted: the appointment with its alarms, and the window for a specialist's request."""
     start = domain.start_of(dossier, at, rules)

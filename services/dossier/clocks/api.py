@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from contracts.refusal import Refusal
 from kit.auth import Caller, Officer
+from kit.clock import now
 from kit.http import Db, Router
 from services.dossier.clocks import store, words
 from services.dossier.clocks.calendar import Cutoff, Unit, What
@@ -105,6 +106,8 @@ class Deadlines(BaseModel):
     """The appointment."""
     original_due_at: datetime | None
     """The appointment before it was moved: lateness is measured against it."""
+    asked_at: datetime
+    """The moment of this answer: what is due before it has run out."""
     items: list[DeadlineView]
 
 
@@ -140,7 +143,7 @@ async def get_deadlines(code: Code, caller: Caller, db: Db) -> Deadlines:
     dossier = await readable(db, code, caller)
     return Deadlines(
         code=code, sla_state=dossier.sla_state, due_at=dossier.due_at, original_due_at=dossier.original_due_at,
-        items=[_view(clock) for clock in await store.all_of(db, code)],
+        asked_at=now(), items=[_view(clock) for clock in await store.all_of(db, code)],
     )  # fmt: skip
 
 

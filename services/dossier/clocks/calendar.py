@@ -130,6 +130,10 @@ class WorkingCalendar:
     def is_working(self, day: date) -> bool:
         return day in self.makeup_days or (day.isoweekday() in self.weekdays and day not in self.days_off)
 
+    def working_day_from(self, day: date) -> date:
+        """`day` itself if the office works then, otherwise the next day on which it does."""
+        return self._next_working(day, [])
+
     def is_decided(self, day: date) -> bool:
         return self.decided_from <= day <= self.decided_through
 
@@ -268,7 +272,7 @@ class WorkingCalendar:
             case Unit.SAME_DAY | Unit.WORKING_DAY:
                 rest = Limit(left, Unit.WORKING_DAY, limit.cutoff)
                 end = self._working_days(until, rest, trail)
-        return self._computed(end, trail)
+        return self._computed(max(end, due), trail)
 
     def _left(self, since: datetime, due: datetime, unit: Unit) -> float:
         """What was left of a limit when it was paused, in its own unit (`same_day` in days)."""

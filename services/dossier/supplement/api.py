@@ -1,5 +1,6 @@
 """The supplement over HTTP: the desk and the specialist ask, the applicant answers, oversight reads."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -33,7 +34,8 @@ from services.dossier.tenant import TenantDep
 
 router = Router(prefix="/api/v1", tags=["supplement"])
 
-Asking = Annotated[OfficerToken, Depends(officer("desk", "specialist"))]
+Asking = Annotated[OfficerToken, Depends(officer("desk", "specialist", "supervisor"))]
+Issuing = Annotated[OfficerToken, Depends(officer("desk", "supervisor"))]
 Approving = Annotated[OfficerToken, Depends(officer("division_head", "leader"))]
 Inspector = Annotated[OfficerToken, Depends(officer("inspector"))]
 ComponentCode = Annotated[str, Field(max_length=60, pattern=r"^[^\x00]+$")]
@@ -187,20 +189,26 @@ async def request_supplement(
     ask, by = body.ask(), actor(who)
     check_words(dossier.facts, *ask.texts)
     domain.check(ask, case, await issuing.signed_components(tx, code))
-    if ("specialist" in who.roles and dossier.state in domain.WORKED_ON) or "desk" not in who.roles:
+    if ("specialist" in who.roles and dossier.state in domain.WORKED_ON) or not who.roles & {"desk", "supervisor"}:
         request = domain.draft(dossier, by, now(), ids.new(), ask)
         await store.demand_no_draft(tx, code)
         await store.save(tx, request)
         return _drafted(dossier, request, response)
-    request = domain.of_the_desk(dossier, by, now(), ids.new(), ask)
+    request = domain.of_the_desk(dossier, _at_the_counter(who), now(), ids.new(), ask)
     return await _issue(tx, dossier, request, who, body, tenant, response)
+
+
+def _at_the_counter(who: OfficerToken) -> Actor:
+    """Whoever answers for the desk may do what the desk does."""
+    by = actor(who)
+    return replace(by, roles=by.roles | {"desk"}) if domain.SUPERVISOR in by.roles else by
 
 
 async def _issue(
     tx: Connection, dossier: Dossier, request: Request, who: OfficerToken, how: NewRequest | Issuance,
     tenant: TenantDep, response: Response,
 ) -> Drafted:  # fmt: skip
-    order = issuing.Order(request, actor(who), who.name, now(), how.override, how.override_reason)
+    order = issuing.Order(request, _at_the_counter(who), who.name, now(), how.override, how.override_reason)
     asked, issued = await issuing.issue(tx, dossier, order, tenant)
     return _drafted(asked, issued, response)
 
@@ -235,7 +243,7 @@ async def approve_request(
 
 @router.post("/dossiers/{code}/supplement-requests/{request_id}/issuance")
 async def issue_request(
-    code: Code, request_id: UUID, who: Desk, tx: Tx, tenant: TenantDep, if_match: IfMatch, response: Response,
+    code: Code, request_id: UUID, who: Issuing, tx: Tx, tenant: TenantDep, if_match: IfMatch, response: Response,
     body: Issuance | None = None,
 ) -> Drafted:  # fmt: skip
     """The desk issues a specialist's request: nobody else turns to the applicant."""

@@ -13,7 +13,14 @@ from uuid import UUID
 from fastapi import Depends, Response
 from pydantic import BaseModel, Field
 
-from contracts.dossier import Component, ComponentSource, DossierEvent, DossierSubmitted, SubmissionChannel
+from contracts.dossier import (
+    Component,
+    ComponentSource,
+    DossierAwaitingPayment,
+    DossierEvent,
+    DossierSubmitted,
+    SubmissionChannel,
+)
 from contracts.refusal import Refusal
 from kit import ids
 from kit.auth import OfficerToken, officer
@@ -27,7 +34,8 @@ from services.dossier.attachments import domain as attachments
 from services.dossier.attachments import examination
 from services.dossier.attachments import store as files_store
 from services.dossier.attachments.domain import ComponentFile
-from services.dossier.clocks.acts import start_reception
+from services.dossier.clocks import store as clocks
+from services.dossier.clocks.acts import payment_expiry, start_reception
 from services.dossier.databases import asking
 from services.dossier.databases import store as lookups
 from services.dossier.databases.domain import Looked
@@ -218,6 +226,9 @@ async def _send(tx: Connection, filing: Filing, code: str, wish: Sending, tenant
         return await dossiers.read(tx, draft.dossier_code)
     whose = await _parties(tx, draft)
     dossier, event = domain.submit(draft, whose, filing.seen.procedure, code, filing.files, filing.moment)
+    expiry = payment_expiry(dossier, tenant, filing.moment) if isinstance(event, DossierAwaitingPayment) else None
+    if expiry:
+        event = event.model_copy(update={"due_at": expiry.due_at})
     if filing.seen.plan:
         dossier = await _open(tx, filing, dossier, filing.seen.plan)
     else:
@@ -226,6 +237,8 @@ async def _send(tx: Connection, filing: Filing, code: str, wish: Sending, tenant
         await _keep_papers(tx, filing, code, wish)
     if isinstance(event, DossierSubmitted) and not filing.seen.plan:
         await start_reception(tx, dossier, tenant)
+    if expiry:
+        await clocks.start(tx, expiry)
     return dossier
 
 
