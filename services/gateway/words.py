@@ -96,8 +96,21 @@ _REQUIREMENTS = {
 _MODES = {"submit": "tải tệp lên", "present": "chỉ xuất trình khi đến, không cần tải lên"}
 
 
+def headings(eform: Mapping[str, Any], asked: Sequence[str]) -> dict[str, str]:
+    """By the name of the first question that is asked of each section: the section's heading."""
+    firsts = [
+        (next((name for name in section["fields"] if name in asked), None), section["title"])
+        for section in eform.get("sections", ())
+    ]
+    return {name: title for name, title in firsts if name}
+
+
 def requirement(component: Mapping[str, Any]) -> str:
     """Whether and how a component is given."""
+    if component.get("filled_by_eform"):
+        return "Đã có trong tờ khai điện tử, không cần tải lên"
+    if component.get("replaced_by_database"):
+        return "Cơ quan tự tra cứu trong cơ sở dữ liệu; chỉ bổ sung khi được yêu cầu"
     needed = _REQUIREMENTS.get(component["requirement"], component["requirement"])
     return f"{needed} · {_MODES.get(component['mode'], component['mode'])}"
 

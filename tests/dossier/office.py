@@ -119,10 +119,19 @@ class Office:
         draft_id: str = draft["id"]
         return draft_id
 
-    async def announce(self, draft: str, data: bytes, kind: str = "application/pdf", **changes: Any) -> dict[str, Any]:
-        """Leave to send a file for the declaration."""
+    async def announce(
+        self,
+        draft: str,
+        data: bytes,
+        kind: str = "application/pdf",
+        who: dict[str, str] | None = None,
+        component: str = "TP-TL-01",
+        **changes: Any,
+    ) -> dict[str, Any]:
+        """Leave to send a file for a component, the declaration if no other is named."""
         body = {"file_name": "to-khai.pdf", "content_type": kind, "size": len(data), "sha256": sha256(data), **changes}
-        return await self.call("POST", f"/drafts/{draft}/components/TP-TL-01/uploads", self.an, 201, json=body)
+        path = f"/drafts/{draft}/components/{component}/uploads"
+        return await self.call("POST", path, who or self.an, 201, json=body)
 
     async def upload(self, draft: str, data: bytes, kind: str = "application/pdf", **changes: Any) -> None:
         """A file announced and sent by the browser's form."""

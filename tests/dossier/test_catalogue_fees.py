@@ -11,7 +11,7 @@ from services.dossier.catalogue import domain, expressions
 from services.dossier.catalogue.domain import Case, FeeNotComputable
 from services.dossier.catalogue.expressions import ExpressionInvalid
 from services.dossier.tenant import parse
-from tests.dossier.office import procedure
+from tests.dossier.office import UNIT, Office, pdf, procedure
 
 TODAY = date(2026, 11, 23)
 ONLINE, DESK = SubmissionChannel.PROVINCIAL_PORTAL, SubmissionChannel.DESK
@@ -180,3 +180,49 @@ def test_an_old_record_gets_the_level_of_today(level: int, delivery: list[str], 
         "presence_required": presence,
     }  # fmt: skip
     assert parse(old).service_level == today
+
+
+# ── scenario 16, filed ──
+
+FORM = {
+    "person_name": "Nguyễn Thị An", "person_id": "000190000001", "person_dob": "1990-03-08",
+    "new_address": "Thôn Đông, xã Bình Minh", "housing": "family", "head_name": "Nguyễn Văn Ông",
+    "head_id": "000155000009",
+}  # fmt: skip
+
+
+async def accepted(office: Office, who: dict[str, str], answers: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """What the acceptance of a residence dossier says, sent online by a citizen or registered by the desk."""
+    body = {"procedure_code": "1.004222", "receiving_unit": UNIT}
+    draft = (await office.call("POST", "/drafts", who, 201, json=body))["id"]
+    given = {"answers": answers, "delivery": "desk", **fields}
+    await office.call("PATCH", f"/drafts/{draft}", who, json=given)
+    await office.upload(draft, pdf(), who=who, component="TP-TT-03")
+    if who is office.an:
+        code = (await office.submission(draft))["code"]
+        await office.act(code, "acceptance")
+    else:
+        body = {"channel": "desk"}
+        code = (await office.call("POST", f"/drafts/{draft}/registration", who, 201, json=body))["code"]
+    event: dict[str, Any] = (await office.bodies(code))["DossierAccepted"]
+    return event
+
+
+async def test_the_same_registration_costs_ten_thousand_online_and_twenty_at_the_desk(office: Office) -> None:
+    owner = {"name": "Lê Thị Mẹ", "identity_number": "000155000009", "phone": "0900000009"}
+
+    online = await accepted(office, office.an, FORM)
+    desk = await accepted(office, office.officers["desk"], FORM, owner=owner)
+
+    assert [line["amount"] for line in online["fee_lines"]] == [10_000]
+    assert [line["amount"] for line in desk["fee_lines"]] == [20_000]
+    assert online["fee_timing"] == desk["fee_timing"] == "at_acceptance"
+
+
+async def test_a_childs_registration_is_accepted_with_nothing_to_pay_and_the_reason(office: Office) -> None:
+    event = await accepted(office, office.an, {**FORM, "person_dob": "2020-05-01"})
+
+    (line,) = event["fee_lines"]
+    assert (line["amount"], line["exempt_reason"]) == (0, "Trẻ em dưới 16 tuổi")
+    assert event["fee_timing"] == "none"
+    assert await office.db.fetchval("SELECT payment_state FROM dossier") == "none"

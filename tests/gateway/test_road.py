@@ -88,6 +88,26 @@ async def test_a_dossier_is_filed_without_javascript(stack: Stack, browsers: lis
     assert stranger.status == 404
 
 
+async def test_questions_follow_the_answers_without_javascript(stack: Stack, browsers: list[Browser]) -> None:
+    citizen = another(browsers, stack)
+    await log_in(citizen, CUC, "/nop-ho-so/thu-tuc/1.004222")
+    await citizen.submit("/thu-tuc/", co_quan=UNIT)
+    assert "chủ hộ" not in citizen.text
+    assert "Nơi đăng ký" in citizen.text, "the heading of a section"
+
+    await citizen.submit("/thong-tin", person_name="Lê Thị Cúc", housing="family", hanh_dong="tiep")
+    assert "cần thêm vài thông tin" in citizen.text
+    await citizen.submit("/thong-tin", head_name="Lê Văn Ông", hanh_dong="tiep")
+    assert citizen.path.endswith("/thanh-phan")
+    await citizen.open(citizen.path.replace("thanh-phan", "thong-tin"))
+    assert "Lê Văn Ông" in citizen.text
+
+    await citizen.submit("/thong-tin", housing="own", hanh_dong="luu")
+    assert "chủ hộ" not in citizen.text
+    await citizen.submit("/thong-tin", housing="family", hanh_dong="luu")
+    assert "Lê Văn Ông" not in citizen.text, "what is not asked any more is forgotten"
+
+
 async def test_sending_twice_is_one_dossier(stack: Stack, browsers: list[Browser]) -> None:
     citizen = another(browsers, stack)
     await log_in(citizen, CUC)

@@ -130,11 +130,14 @@ class DraftView(BaseModel):
     id: UUID
     version: int
     procedure_code: str
+    procedure_version: int
     procedure_name: str
     case: str
     receiving_unit: str
     unit_confirmed: bool
     answers: dict[str, Any]
+    asked: list[str]
+    """The questions of the e-form that these answers lead to, in order; an answer to another is refused at sending."""
     on_behalf: bool
     submitter: PersonDetails
     owner: PersonDetails
@@ -298,13 +301,24 @@ def _view(draft: Draft, procedure: Procedure, uploads: Sequence[Upload], links: 
     return DraftView(
         **{name: getattr(draft, name) for name in same},
         procedure_code=procedure.code,
+        procedure_version=procedure.version,
         procedure_name=procedure.name,
+        asked=_asked(draft, procedure),
         submitter=PersonDetails.model_validate(draft.submitter),
         owner=PersonDetails.model_validate(draft.owner),
         reach=ReachDetails.model_validate(draft.reach),
         uploads=[view(upload) for upload in attachments.chosen(procedure.case(draft.case), uploads)],
         links=[LinkView.model_validate(link) for link in links],
     )
+
+
+def _asked(draft: Draft, procedure: Procedure) -> list[str]:
+    form = procedure.eform_of(procedure.case(draft.case))
+    if form is None:
+        return []
+    channel = "desk" if draft.keeper_unit else "online"
+    asked = form.visible({**draft.circumstances, "submitted_on": catalogue.today(), "channel": channel})
+    return [field.name for field in form.fields if field.name in asked]
 
 
 def _summary(draft: Draft, procedure: Procedure) -> DraftSummary:

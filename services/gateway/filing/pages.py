@@ -17,7 +17,7 @@ from kit.clients import Answered
 from kit.problems import Unavailable
 from services.gateway import clients, words
 from services.gateway.clients import ANYBODY
-from services.gateway.pages import Citizen, Form, go, page, pages, tenant, text, units
+from services.gateway.pages import Citizen, Form, go, page, pages, text, units
 from services.gateway.sessions import Visitor
 
 router = pages()
@@ -47,8 +47,10 @@ class StorageRefused(Refusal):
 @router.get("/nop-ho-so/thu-tuc/{code}")
 async def choose_unit(request: Request, me: Citizen, code: str) -> Response:
     """Confirm the procedure and the unit that takes it."""
-    receiving = [units()[unit] for unit in tenant()["receiving_units"]]
-    return page(request, "file_unit.html", procedure=await _procedure(code), receiving=receiving)
+    procedure = await _procedure(code)
+    receiving = [{**units()[offer["unit"]], **offer} for offer in procedure["offered_at"]]
+    cases = [case for case in procedure["cases"] if case["chosen_by"] == "applicant" and not case["online_disabled"]]
+    return page(request, "file_unit.html", procedure=procedure, receiving=receiving, cases=cases)
 
 
 @router.post("/nop-ho-so/thu-tuc/{code}")
@@ -56,7 +58,7 @@ async def start(me: Citizen, form: Form, code: str) -> Response:
     """ "Đồng ý và tiếp tục": the draft exists from here on."""
     draft = await clients.dossier.post(
         "/api/v1/drafts",
-        {"procedure_code": code, "receiving_unit": text(form, "co_quan")},
+        {"procedure_code": code, "receiving_unit": text(form, "co_quan"), "case": text(form, "truong_hop") or None},
         token=await me.token("dossier"),
         idempotency_key=text(form, "lan_gui"),
     )
@@ -77,16 +79,24 @@ async def information(request: Request, me: Citizen, draft_id: UUID) -> Response
         case=case,
         eform=procedure["eforms"].get(case["eform"]),
         saved="da-luu" in request.query_params,
+        more="hoi-them" in request.query_params,
     )
 
 
 @router.post("/nop-ho-so/{draft_id}/thong-tin")
 async def save_information(me: Citizen, form: Form, draft_id: UUID) -> Response:
-    """Whatever was filled in is kept, however incomplete."""
-    _, procedure, case = await _draft(me, draft_id)
+    """Whatever was filled in is kept, however incomplete. Where it leads to further questions they are asked first, and
+    answers to questions that it leads away from are dropped."""
+    draft, procedure, case = await _draft(me, draft_id)
     fields = procedure["eforms"].get(case["eform"], {}).get("fields", [])
-    answers = {field["name"]: _answer(field, form) for field in fields}
-    await _save(me, draft_id, form, answers=answers, **_owner(form))
+    shown = [field for field in fields if field["name"] in draft["asked"]]
+    answers = {field["name"]: _answer(field, form) for field in shown}
+    saved = await _save(me, draft_id, form, answers=answers, **_owner(form))
+    stale = saved["answers"].keys() & {field["name"] for field in fields} - {*saved["asked"]}
+    if stale:
+        await _save(me, draft_id, form, "bo", answers=dict.fromkeys(sorted(stale)))
+    if {*saved["asked"]} - {*draft["asked"]} and text(form, "hanh_dong") != "luu":
+        return go(f"/nop-ho-so/{draft_id}/thong-tin?hoi-them")
     return _onward(form, draft_id, here="thong-tin", then="thanh-phan")
 
 
@@ -321,27 +331,29 @@ async def delete(me: Citizen, draft_id: UUID) -> Response:
 # ── shared ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _procedure(code: str) -> dict[str, Any]:
-    found: dict[str, Any] = await clients.dossier.get(f"/api/v1/procedures/{code}", token=ANYBODY)
+async def _procedure(code: str, **which: int) -> dict[str, Any]:
+    found: dict[str, Any] = await clients.dossier.get(f"/api/v1/procedures/{code}", token=ANYBODY, **which)
     return found
 
 
 async def _draft(me: Visitor, draft_id: UUID) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The draft, its procedure, and the case of it that the draft is for."""
     draft = await clients.dossier.get(f"/api/v1/drafts/{draft_id}", token=await me.token("dossier"))
-    procedure = await _procedure(draft["procedure_code"])
+    procedure = await _procedure(draft["procedure_code"], version=draft["procedure_version"])
     case = next((case for case in procedure["cases"] if case["code"] == draft["case"]), procedure["cases"][0])
     return draft, procedure, case
 
 
-async def _save(me: Visitor, draft_id: UUID, form: FormData, **change: Any) -> None:
-    await clients.dossier.post(
+async def _save(me: Visitor, draft_id: UUID, form: FormData, step: str = "luu", /, **change: Any) -> dict[str, Any]:
+    """The draft with the change; `step` tells several savings of one form apart."""
+    saved: dict[str, Any] = await clients.dossier.post(
         f"/api/v1/drafts/{draft_id}",
         change,
         token=await me.token("dossier"),
-        idempotency_key=f"{text(form, 'lan_gui')}:luu",
+        idempotency_key=f"{text(form, 'lan_gui')}:{step}",
         method="PATCH",
     )
+    return saved
 
 
 def _onward(form: FormData, draft_id: UUID, *, here: str, then: str) -> Response:
