@@ -19,6 +19,7 @@ from services.dossier.forms import api as forms
 from services.dossier.history import api as history
 from services.dossier.interlinked import api as interlinked
 from services.dossier.interlinked.groups import api as groups
+from services.dossier.parties import api as parties
 from services.dossier.processing import api as processing
 from services.dossier.processing.consultation import api as consultation
 from services.dossier.processing.endings import api as endings
@@ -46,6 +47,7 @@ app = service(
         sending.router,
         copies.router,
         printing.router,
+        parties.router,
         attachments.router,
         documents.router,
         databases.router,

@@ -43,7 +43,8 @@ async def deliver(db: Database, job: Timer) -> None:
 
 async def _send(message: Message) -> None:
     """The address lives in this function only."""
-    contact = await clients.contact_of(message.recipient_ref, message.template)
+    by_text = message.channel is MessageChannel.SMS
+    contact = await clients.contact_for(message.dossier_code, message.recipient_ref, message.template, by_text=by_text)
     settings, host = load(Settings), words.province().host
     match message.channel:
         case MessageChannel.EMAIL if contact.email:

@@ -259,6 +259,25 @@ async def test_an_officer_files_for_a_citizen_and_it_is_remembered_who(office: O
     assert line["reason"] == "Cán bộ một cửa nộp hộ"
 
 
+async def test_how_to_reach_them_is_told_to_notification_alone_and_every_time_is_recorded(office: Office) -> None:
+    desk = office.officers["desk"]
+    draft = await officers_draft(office, reach={"sms_number": "0900000019"})
+    await scan(office, draft, desk)
+    code = (await office.call("POST", f"/drafts/{draft}/registration", desk, 201, json={"channel": "desk"}))["code"]
+    notification, tracking = (
+        office.identity.token(UUID(int=1), "system", sub=name) for name in ("notification", "tracking")
+    )
+
+    told = await office.call("GET", f"/dossiers/{code}/contact?purpose=dossier_accepted", notification)
+
+    assert told == {"sms_number": "0900000019", "phone": MOTHER["phone"], "email": None}
+    row = await office.db.fetchrow("SELECT dossier_code, told, purpose FROM contact_disclosure")
+    assert row
+    assert tuple(row) == (code, "notification", "dossier_accepted")
+    for stranger in (tracking, desk, office.an):
+        await office.call("GET", f"/dossiers/{code}/contact?purpose=x", stranger, 403)
+
+
 # ── codes ──
 
 

@@ -55,8 +55,8 @@ class MailServer:
             server.close()
 
 
-def identity(email: str | None, phone: str | None) -> FastAPI:
-    """What identity answers to notification: a token, and where somebody can be told something now."""
+def identity(email: str | None, phone: str | None, filed: dict[str, str] | None = None) -> FastAPI:
+    """What identity and the dossier service answer to notification: a token, and where somebody can be told."""
     app = FastAPI()
 
     @app.post("/oauth/token")
@@ -66,5 +66,9 @@ def identity(email: str | None, phone: str | None) -> FastAPI:
     @app.get("/api/v1/accounts/{ref}/contact")
     async def contact(ref: str, purpose: str) -> dict[str, Any]:
         return {"name": "Nguyễn Thị An", "email": email, "phone": phone}
+
+    @app.get("/api/v1/dossiers/{code}/contact")
+    async def filed_contact(code: str, purpose: str) -> dict[str, Any]:
+        return {"sms_number": None, "phone": None, "email": None, **(filed or {})}
 
     return app

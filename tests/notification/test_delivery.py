@@ -61,10 +61,12 @@ MakeWorld = Callable[..., Awaitable[World]]
 async def make_world(make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeWorld]:
     async with AsyncExitStack() as stack:
 
-        async def make(email: str | None = EMAIL, phone: str | None = PHONE, refusal: str = "") -> World:
+        async def make(
+            email: str | None = EMAIL, phone: str | None = PHONE, refusal: str = "", filed: dict[str, str] | None = None
+        ) -> World:
             mail, sms = MailServer(refusal), Gateway("key", "secret")
             fields: dict[str, Any] = {
-                "identity_url": await stack.enter_async_context(serving(identity(email, phone))),
+                "identity_url": await stack.enter_async_context(serving(identity(email, phone, filed))),
                 "sms_url": await stack.enter_async_context(serving(sms_gateway(sms)))
                 + "/MainService.svc/json/SendMultipleMessage_V4_post_json/",
                 "smtp_url": await stack.enter_async_context(mail.listening()),
@@ -76,14 +78,17 @@ async def make_world(make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatc
 
         yield make
         await clients.identity.close()
+        await clients.dossier.close()
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     monkeypatch.setenv("MOTCUA_IDENTITY_URL", fields["identity_url"])
+    monkeypatch.setenv("MOTCUA_DOSSIER_URL", fields["identity_url"])
     loaded: dict[Any, Any] = kit_settings._loaded
     monkeypatch.setitem(loaded, Settings, Settings(**fields))
     monkeypatch.setitem(loaded, kit_settings.Settings, Settings(**fields))
-    monkeypatch.setattr(clients, "identity", type(clients.identity)("identity"))
+    for name in ("identity", "dossier"):
+        monkeypatch.setattr(clients, name, clients.ServiceClient(name))
     words.province.cache_clear()
 
 
@@ -97,6 +102,22 @@ async def test_a_letter_reaches_its_mailbox_under_the_messages_own_id(make_world
     assert "Cấp bản sao Trích lục hộ tịch" in mail.text
     assert mail.headers["Message-ID"].strip().startswith(f"<{message}@")
     assert await world.became(message) == ("sent", None, 1)
+
+
+async def test_a_text_goes_to_the_number_that_was_given_with_the_dossier(make_world: MakeWorld) -> None:
+    world = await make_world(filed={"sms_number": "+84900000077"})
+    await world.deliver(await world.message("sms"))
+    (text,) = world.sms.messages.newest_first()
+    assert text.phone.endswith("900000077")
+
+
+async def test_who_has_no_account_is_reached_as_was_said_at_the_desk(make_world: MakeWorld) -> None:
+    world = await make_world(None, None, filed={"email": "me@example.vn", "phone": "+84900000078"})
+    for channel in ("sms", "email"):
+        await world.deliver(await world.message(channel))
+    (text,) = world.sms.messages.newest_first()
+    assert text.phone.endswith("900000078")
+    assert [mail.recipients for mail in world.mail.mails] == [["me@example.vn"]]
 
 
 async def test_every_subject_arrives_as_it_was_written(make_world: MakeWorld) -> None:

@@ -36,6 +36,14 @@ async def particulars_of(db: Database | Connection, code: str) -> Particulars:
     return PARTICULARS.validate_python(details) if details else Particulars(domain.NOBODY, domain.NOBODY, domain.UNSAID)
 
 
+DISCLOSE = "INSERT INTO contact_disclosure (dossier_code, told, purpose, at) VALUES ($1, $2, $3, $4)"
+
+
+async def disclose(tx: Connection, code: str, told: str, purpose: str, at: datetime) -> None:
+    """Who was told how to reach the people of the dossier, and what for."""
+    await tx.execute(DISCLOSE, code, told, purpose, at)
+
+
 # ── accounts ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 # Who files for a person and who hears of their account take turns: neither misses what the other just did.
