@@ -20,7 +20,7 @@ from services.dossier.clocks.calendar import HANOI, Limit, Unit
 from services.dossier.clocks.domain import Kind
 from services.dossier.processing import store as dossiers
 from services.dossier.settings import Settings
-from tests.dossier.office import PROCEDURE, Office
+from tests.dossier.office import OTHER_UNIT, PROCEDURE, Office
 
 TENANT = tenant.load("deploy/tenants/an-binh")
 
@@ -103,6 +103,17 @@ async def test_an_unread_dossier_stands_out_and_nobody_outside_hears_of_it(offic
     (alarm,) = (await office.call("GET", "/alarms", office.officers["desk"]))["items"]
     assert alarm["label"] == "Nhắc cán bộ một cửa xem hồ sơ"
     assert (await office.call("GET", "/alarms", office.strangers["desk"]))["items"] == []
+
+
+async def test_what_runs_out_is_the_matter_of_whoever_has_the_dossier_now(office: Office) -> None:
+    code = await office.submitted()
+    await office.db.execute("UPDATE dossier SET current_unit = $2 WHERE code = $1", code, OTHER_UNIT)
+
+    await let_run_out(office, code, Kind.RECEPTION_SLA)
+
+    assert (await office.bodies(code))["DeadlineMissed"]["unit"] == OTHER_UNIT
+    assert (await office.call("GET", "/alarms", office.officers["desk"]))["items"] == []
+    assert len((await office.call("GET", "/alarms", office.strangers["desk"]))["items"]) == 1
 
 
 async def test_a_missed_appointment_is_overdue_and_work_goes_on(office: Office) -> None:

@@ -117,7 +117,7 @@ class Clock:
     key: str
     """Tells clocks of the same kind apart: the workflow step, the consultation; empty where there is only one."""
     unit: str
-    """Who should act."""
+    """Who had to act when it began. Once the dossier is forwarded its holder has to, except for a consultation."""
     started_at: datetime
     due_at: datetime
     limit: Limit
@@ -312,8 +312,9 @@ def ran_out(passed: Clock, dossier: Dossier, now: datetime) -> tuple[Dossier, *t
     if deadline is None:
         return (dossier,)
     late = replace(dossier, version=dossier.version + 1)
+    unit = passed.unit if passed.kind is Kind.CONSULTATION else dossier.current_unit
     said = DeadlineMissed(
-        **envelope(late, now), deadline=deadline, due_at=passed.due_at, unit=passed.unit, step=_step_of(passed)
+        **envelope(late, now), deadline=deadline, due_at=passed.due_at, unit=unit, step=_step_of(passed)
     )
     return late, said
 

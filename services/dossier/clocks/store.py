@@ -171,7 +171,8 @@ def _clock(row: asyncpg.Record) -> Clock:
 ALARMS = """
 SELECT c.dossier_code, c.kind, c.key, c.due_at, c.passed_at, d.procedure_name, d.state
 FROM clock c JOIN dossier d ON d.code = c.dossier_code
-WHERE c.unit = $1 AND c.passed_at IS NOT NULL AND c.stopped_at IS NULL AND c.kind <> 'due_soon'
+WHERE c.passed_at IS NOT NULL AND c.stopped_at IS NULL AND c.kind <> 'due_soon'
+  AND CASE c.kind WHEN 'consultation_deadline' THEN c.unit ELSE d.current_unit END = $1
 ORDER BY c.due_at, c.id LIMIT $2
 """
 
