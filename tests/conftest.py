@@ -30,6 +30,8 @@ KINDS: dict[str, Callable[[], AbstractAsyncContextManager[Infra]]] = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     where = "where Kafka, PostgreSQL and S3 come from"
+    signer = "where the signing keys of the dossier tests are kept; pkcs11 needs the package softhsm2"
+    parser.addoption("--keys", choices=["pkcs12", "pkcs11", "csc"], default="pkcs12", help=signer)
     parser.addoption("--infra", choices=sorted(KINDS), default="embedded", help=where)
     which = "the virus scanner: ours that stands in, or Debian's clamd with a database made by hand"
     parser.addoption("--scanner", choices=sorted(scanners.KINDS), default="standin", help=which)

@@ -15,6 +15,9 @@ class Settings(settings.Settings):
     the desk, needs it."""
     gateway_url: str = ""
     """Where citizens look dossiers up, as printed on forms; without it, the tenant's portal host."""
+    signing_keys: Path | None = None
+    """YAML file that says whose key signs what and where it is kept (results/keys.py): PKCS#12 files, PKCS#11 tokens,
+    remote signing services. Without it, the two files below sign for every unit."""
     leader_p12: Path | None = None
     """PKCS#12 file with the leader's signing key."""
     seal_p12: Path | None = None

@@ -1,6 +1,6 @@
 """The dossier service as it runs: its app, PostgreSQL, the object store, and signing keys made for the session."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import httpx2
@@ -13,6 +13,7 @@ from kit.settings import load
 from services.dossier.app import app
 from services.dossier.catalogue.api import publish_folder
 from services.dossier.settings import Settings
+from tests import signers
 from tests.dossier.office import ISSUER, PASSWORD, Identity, Issued, Office, certificate, p12
 from tests.dossier.signers import PublicCA
 from tests.scanners import Listening
@@ -44,10 +45,24 @@ def an(public_ca: PublicCA) -> Issued:
     return certificate("Nguyễn Thị An", public_ca.root)
 
 
+@pytest.fixture(scope="session")
+def signing_keys(
+    request: pytest.FixtureRequest, keys: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """Where the leader's and the agency's key are kept: in files, in a (software) token, at a remote service."""
+    with signers.KINDS[request.config.getoption("--keys")](tmp_path_factory.mktemp("signers"), keys) as listed:
+        yield listed
+
+
 @pytest.fixture
 def settings(
-    infra: Infra, keys: dict[str, Path], scanner: Listening, public_ca: PublicCA, monkeypatch: pytest.MonkeyPatch
-) -> Settings:
+    infra: Infra,
+    keys: dict[str, Path],
+    signing_keys: Path,
+    scanner: Listening,
+    public_ca: PublicCA,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Settings:  # fmt: skip
     monkeypatch.setattr("kit.settings._loaded", {})
     environment = {
         "IDENTITY_URL": ISSUER,
@@ -57,6 +72,7 @@ def settings(
         "S3_SECRET_KEY": infra.s3.secret_key,
         "S3_REGION": infra.s3.region,
         "S3_BUCKET": infra.s3.bucket,
+        "SIGNING_KEYS": str(signing_keys),
         "LEADER_P12": str(keys["leader"]),
         "SEAL_P12": str(keys["seal"]),
         "P12_PASSWORD": PASSWORD,

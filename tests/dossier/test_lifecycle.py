@@ -7,8 +7,9 @@ from pypdf import PdfReader
 
 from kit.settings import load
 from services.dossier.results import signing
+from services.dossier.results.keys import Keys
 from services.dossier.settings import Settings
-from tests.dossier.office import AN, OFFICERS, PASSWORD, Office, sha256
+from tests.dossier.office import AN, OFFICERS, Office, sha256
 
 
 async def test_a_citizen_files_and_gets_a_signed_result(office: Office) -> None:
@@ -45,7 +46,7 @@ async def test_a_citizen_files_and_gets_a_signed_result(office: Office) -> None:
     assert sha256(result) == said["ResultIssued"]["sha256"]
     settings = load(Settings)
     assert settings.leader_p12
-    root = signing.trust_roots(None, signing.SigningKey(settings.leader_p12, PASSWORD))
+    root = Keys.of(settings).roots
     checked = await signing.check(result, root, signing.LEADER, signing.SEAL)
     assert checked.valid, checked.why
     assert checked.signers == ("Đặng Quang Minh", "Ủy ban nhân dân xã Bình Minh")

@@ -12,6 +12,7 @@ from contracts.refusal import Refusal
 from services.dossier import typesetting
 from services.dossier.forms.words import letterhead
 from services.dossier.results import signing, words
+from services.dossier.results.providers import pkcs12
 from services.dossier.results.signing import LEADER, SEAL, SigningKey
 from services.dossier.tenant import Unit
 from tests.dossier.office import PASSWORD
@@ -23,12 +24,12 @@ NOON = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def leader(keys: dict[str, Path]) -> SigningKey:
-    return SigningKey(keys["leader"], PASSWORD)
+    return SigningKey(pkcs12.opened(keys["leader"], PASSWORD))
 
 
 @pytest.fixture(scope="module")
 def seal(keys: dict[str, Path]) -> SigningKey:
-    return SigningKey(keys["seal"], PASSWORD)
+    return SigningKey(pkcs12.opened(keys["seal"], PASSWORD))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ async def test_something_added_after_the_seal_does_not_pass(sealed: bytes, leade
 async def test_a_signer_that_no_root_vouches_for_does_not_pass(
     drafted: bytes, leader: SigningKey, keys: dict[str, Path]
 ) -> None:
-    stranger = SigningKey(keys["stranger"], PASSWORD)
+    stranger = SigningKey(pkcs12.opened(keys["stranger"], PASSWORD))
     forged = await asyncio.to_thread(signing.sign_as_leader, drafted, stranger, title="Chủ tịch", at=NOON)
 
     checked = await signing.check(forged, signing.trust_roots(None, leader), LEADER)
@@ -109,7 +110,7 @@ async def test_what_is_no_pdf_does_not_pass(leader: SigningKey) -> None:
 
 def test_a_wrong_password_is_said_without_a_trace(keys: dict[str, Path]) -> None:
     with pytest.raises(Refusal):
-        SigningKey(keys["leader"], "wrong")
+        pkcs12.opened(keys["leader"], "wrong")
 
 
 def test_rendering_again_gives_the_same_bytes() -> None:

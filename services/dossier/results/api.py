@@ -162,17 +162,22 @@ async def sign_result(
     on_paper = body is not None and body.on_paper
     sha256 = result.sha256
     if not on_paper:
-        signed = await _signed(dossier, await files.read(f"clean/{sha256}"), tenant, request.app.state.settings)
+        signed = await _signed(dossier, await files.read(f"clean/{sha256}"), who, tenant, request.app.state.settings)
         sha256 = await _keep(files, signed)
     _, flow = await flow_of(db, dossier, tenant)
     approved = await _sign(await later.begin(), dossier, result, sha256, who, flow, on_paper=on_paper)
     return moved(approved, response, work.conflicts(approved, who.ref, who.name))
 
 
-async def _signed(dossier: Dossier, draft: bytes, tenant: Tenant, settings: Settings) -> bytes:
+async def _signed(dossier: Dossier, draft: bytes, who: OfficerToken, tenant: Tenant, settings: Settings) -> bytes:
     """The draft with the leader's signature, checked."""
     keys, title = Keys.of(settings), f"Lãnh đạo {words.unit_of(dossier, tenant).name}"
-    signed = await asyncio.to_thread(signing.sign_as_leader, draft, keys.leader, title=title, at=now())
+
+    def sign() -> bytes:
+        key = keys.leader(dossier.current_unit, who.ref)  # opening it may ask a token or a service
+        return signing.sign_as_leader(draft, key, title=title, at=now())
+
+    signed = await asyncio.to_thread(sign)
     _demand(await asyncio.to_thread(_check, signed, keys, signing.LEADER))
     return signed
 
@@ -211,8 +216,9 @@ async def issue_result(
         return moved(await _issue(await later.begin(), code, result, result.sha256, who), response)
     keys = Keys.of(request.app.state.settings)
     content = await files.read(f"clean/{result.sha256}")
+    seal = await asyncio.to_thread(keys.seal, dossier.current_unit)  # opening it may ask a token or a service
     sealed = await asyncio.to_thread(
-        signing.number_and_seal, content, keys.seal(dossier.current_unit), number=result.full_number,
+        signing.number_and_seal, content, seal, number=result.full_number,
         place_and_date=place_and_date(words.unit_of(dossier, tenant), now()),
         head=with_head(making.lookup_url(request.app.state.settings, code), await history.head(db, code)), at=now(),
     )  # fmt: skip

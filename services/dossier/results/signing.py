@@ -15,9 +15,9 @@ from datetime import datetime
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-import structlog
 from asn1crypto import x509
 from pyhanko.keys import load_certs_from_pemder
 from pyhanko.pdf_utils import generic
@@ -28,6 +28,7 @@ from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
 from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.signers.pdf_cms import Signer
 from pyhanko.sign.validation import EmbeddedPdfSignature, async_validate_pdf_signature
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
@@ -54,8 +55,6 @@ RED = "#b3261e"
 WHOLE = SimpleBoxLayoutRule(AxisAlignment.ALIGN_MID, AxisAlignment.ALIGN_MID, Margins.uniform(0))
 """A look fills its field."""
 
-log = structlog.get_logger()
-
 
 class KeyUnusable(Refusal):
     """A signing key is not configured or cannot be read; the log names its file."""
@@ -66,14 +65,11 @@ class KeyUnusable(Refusal):
 
 
 class SigningKey:
-    """A key with its certificate chain, as one PKCS#12 file holds them."""
+    """A key with its certificate chain, wherever it is kept. One signature at a time: tokens have one session."""
 
-    def __init__(self, path: Path, password: str) -> None:
-        signer = signers.SimpleSigner.load_pkcs12(str(path), passphrase=password.encode())
-        if signer is None:
-            log.error("signing.key_unusable", path=str(path))
-            raise KeyUnusable
+    def __init__(self, signer: Signer) -> None:
         self.signer = signer
+        self.turn = Lock()
 
     @property
     def subject(self) -> str:
@@ -255,7 +251,8 @@ def _sign(
     style = StaticStampStyle(border_width=0, background=_Page(look), background_layout=WHOLE)
     out = BytesIO()
     signer = signers.PdfSigner(metadata, signer=key.signer, stamp_style=style)
-    signer.sign_pdf(writer, output=out, bytes_reserved=key.room)
+    with key.turn:
+        signer.sign_pdf(writer, output=out, bytes_reserved=key.room)
     return out.getvalue()
 
 
