@@ -40,13 +40,22 @@ class Citizen:
                 self._history.acknowledged.append(await self._file_one())
 
     async def _file_one(self) -> str:
+        path = await self.prepare()
+        return str((await self._insist("POST", f"{path}/submission", None))["code"])
+
+    async def prepare(self) -> str:
+        """A draft with its file, ready to be sent; its address."""
         draft = await self._insist("POST", "/api/v1/drafts", {"procedure_code": PROCEDURE, "receiving_unit": UNIT})
         path = f"/api/v1/drafts/{draft['id']}"
         answers = {"event_type": "birth", "person_name": "Trần Văn Thử", "copies": 1}
         await self._insist("PATCH", path, {"answers": answers, "delivery": "online", "sms_opt_in": False})
         upload = await self._insist("POST", f"{path}/components/{COMPONENT}/uploads", self._declaration())
         await self._send_file(upload)
-        return str((await self._insist("POST", f"{path}/submission", None))["code"])
+        return path
+
+    async def submit(self, draft: str) -> httpx2.Response:
+        """Sent once; whatever is answered."""
+        return await self._http.post(f"{self._stack.url('dossier')}{draft}/submission", timeout=60)
 
     def _declaration(self) -> dict[str, Any]:
         return {

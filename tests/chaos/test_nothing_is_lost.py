@@ -2,14 +2,11 @@
 with what the system holds. The last tests break the system on purpose, and the checker must notice."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from contracts.dossier import DOSSIERS
 from deploy.demo.papers import declaration
-from deploy.local import infra
 from deploy.local.stack import Stack
 from tests.chaos import checker, faults
 from tests.chaos.citizens import Citizen, History
@@ -17,17 +14,6 @@ from tests.chaos.paths import MUTATIONS, ROOT
 
 DOSSIERS_SENT = 300
 CITIZENS = 4
-
-
-@pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
-    """A system of its own, with its own Kafka to kill; not started."""
-    async with infra.embedded(durable=False) as own:
-        system = Stack(own, tmp_path)
-        try:
-            yield system
-        finally:
-            await system.close()
 
 
 async def filing(stack: Stack, history: History, count: int, until: "asyncio.Task[None] | None" = None) -> None:
