@@ -85,6 +85,7 @@ OWN = {
     "services/payment/collecting.py": "what news of money does",
     "services/payment/receipts/document.py": "a receipt as a signed file",
     "services/payment/receipts/making.py": "a receipt's file, made once",
+    "services/payment/reconciliation/fetching.py": "statements that come by themselves",
     "services/payment/reconciliation/matching.py": "a statement against the ledger",
     "services/tracking/freshness.py": "waiting for the projection",
     "services/tracking/limits.py": "how often a stranger may look",

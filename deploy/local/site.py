@@ -108,6 +108,14 @@ class Site:
                 **self._other_ways_to_pay(),
                 "MOTCUA_SEAL_P12": str(secrets.seal_p12),
                 "MOTCUA_P12_PASSWORD": secrets.p12_password,
+                "MOTCUA_STATEMENT_URLS": json.dumps(
+                    {
+                        "vnpay": self.url("bank") + "/statements/vnpay.csv",
+                        "momo": self.url("bank") + "/statements/momo.csv",
+                        "vietqr": self.url("bank") + "/account/statement",
+                    }
+                ),
+                "MOTCUA_STATEMENT_MINUTES": "1",
                 "MOTCUA_COLLECTOR": "Ủy ban nhân dân tỉnh An Bình",
                 "MOTCUA_COLLECTOR_TAX_CODE": "9900000001-001",
             },

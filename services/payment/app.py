@@ -4,6 +4,7 @@ from kit.service import service
 from services.payment import api, subscribers
 from services.payment.receipts import api as receipts
 from services.payment.reconciliation import api as reconciliation
+from services.payment.reconciliation import fetching
 from services.payment.refunds import api as refunds
 from services.payment.settings import PaymentSettings
 from services.payment.timers import timers
@@ -14,4 +15,5 @@ app = service(
     inbox=subscribers.inbox,
     timers=timers,
     settings=PaymentSettings,
+    startup=fetching.plan_all,
 )

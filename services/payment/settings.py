@@ -41,6 +41,11 @@ class PaymentSettings(Settings):
     national_account: str = ""
     national_secret: SecretStr = SecretStr("")
 
+    statement_urls: dict[str, str] = Field(default={})
+    """Where providers' statements are fetched, by provider (CSV as documented, or camt.053); others are imported."""
+    statement_minutes: int = Field(default=1440, ge=1)
+    """How often; a day begins at 07:00 in Viet Nam (00:00 UTC)."""
+
     seal_p12: Path | None = None
     """PKCS#12 file with the agency's seal, for receipts."""
     p12_password: SecretStr = SecretStr("")

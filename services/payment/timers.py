@@ -17,7 +17,8 @@ from services.payment.providers import Away, Declined, Unsupported
 from services.payment.providers.registry import providers
 from services.payment.receipts import making
 from services.payment.receipts import store as receipts
-from services.payment.reconciliation import matching
+from services.payment.reconciliation import fetching, matching
+from services.payment.reconciliation.fetching import FETCH
 from services.payment.reconciliation.store import RECONCILE
 from services.payment.refunds import api as refunds
 from services.payment.refunds import domain as refunding
@@ -118,6 +119,12 @@ async def make_receipt(db: Database, job: Timer) -> None:
     if kept:
         settings = load(PaymentSettings)
         await making.made(db, files.connect(settings), settings, kept)
+
+
+@timers.job(FETCH, attempts=12, lease=120)
+async def fetch_statement(db: Database, job: Timer) -> None:
+    """A provider's statement, when its time has come; one that is away is asked again."""
+    await fetching.fetch(db, job.key)
 
 
 @timers.job(RECONCILE, attempts=12, lease=300)

@@ -1,10 +1,12 @@
 """Statements against the ledger, both ways; broken ones are refused whole with the line."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from services.payment.reconciliation import fetching
 from tests.payment.counter import COPIES, SEARCH, Counter
 from tests.payment.outside import Outside
 
@@ -169,6 +171,25 @@ async def test_a_broken_camt_statement_is_refused_whole(payment: Counter, data: 
     problem = await imported(payment, data, "vietqr", "camt.053", expect=422)
 
     assert problem["type"] == "urn:motcua:problem:statement-unreadable"
+
+
+async def test_a_statement_is_fetched_by_itself(
+    payment: Counter, outside: Outside, bank: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.settings._loaded", {})
+    monkeypatch.setenv("MOTCUA_STATEMENT_URLS", json.dumps({"vietqr": f"{bank}/account/statement"}))
+    code = await payment.accepted(COPIES)
+    await outside.behave()
+    await outside.transfer(qr=(await payment.begins(code, "vietqr"))["qr"])
+    await fetching.plan_all(payment.db)
+
+    await payment.fire("statement.%")
+    await payment.fire("statement.reconcile")
+
+    assert (await payment.fees(code))["state"] == "paid"
+    assert await payment.db.fetchval("SELECT count(*) FROM timer WHERE kind = 'statement.fetch'") == 1, (
+        "and again later"
+    )
 
 
 async def test_only_the_cashier_imports(payment: Counter) -> None:

@@ -38,10 +38,10 @@ KNOWN = "SELECT id FROM statement WHERE provider = $1 AND sha256 = $2"
 
 
 async def take(
-    tx: Connection, provider: str, sha256: str, name: str, over: Period, lines: Sequence[Line], officer: UUID,
+    tx: Connection, provider: str, sha256: str, name: str, over: Period, lines: Sequence[Line], officer: UUID | None,
     now: datetime,
 ) -> UUID:  # fmt: skip
-    """The statement, whole; the same file again is the same statement."""
+    """The statement, whole; the same file again is the same statement. No officer: the service fetched it."""
     statement_id: UUID | None = await tx.fetchval(
         IMPORT, ids.new(), provider, sha256, name, over.first, over.last, officer, now
     )
@@ -137,6 +137,7 @@ SELECT p.transaction, p.amount, p.dossier_code, a.reference FROM posting p JOIN 
 WHERE p.provider = $1 AND p.movement = 'capture'
     AND p.moved_at >= ($2::date)::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'
     AND p.moved_at < ($3::date + 1)::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'
+    AND p.moved_at < now() - interval '1 hour' -- a statement of the running day may be a little behind
     AND NOT EXISTS (
         SELECT 1 FROM statement_line l JOIN statement s ON s.id = l.statement_id
         WHERE s.provider = $1 AND l.transaction = p.transaction AND l.movement = 'capture')
