@@ -14,6 +14,8 @@ from contracts.dossier import (
     DossierAccepted,
     DossierClosed,
     DossierEvent,
+    DossierRejected,
+    DossierStopped,
     DossierSubmitted,
     ExtensionKind,
     Filing,
@@ -200,6 +202,16 @@ def _extended(event: DeadlineExtended, about: Correspondence, province: Province
     return {**dates, "reason": event.reason, "apology": apology, "lookup_url": _own_dossier(about, province)}
 
 
+def _rejected(event: DossierRejected, about: Correspondence, province: Province) -> dict[str, str]:
+    turn_to = province.unit_names.get(event.competent_unit or "", event.competent_unit or "")
+    guidance = f" Cơ quan có thẩm quyền: {turn_to}." if turn_to else ""
+    return {"reason": event.reason, "guidance": guidance, "lookup_url": _look_up(about, province)}
+
+
+def _stopped(event: DossierStopped, about: Correspondence, province: Province) -> dict[str, str]:
+    return {"reason": event.reason, "legal_basis": event.legal_basis, "lookup_url": _look_up(about, province)}
+
+
 def _closed(event: DossierClosed, about: Correspondence, province: Province) -> dict[str, str]:
     return {"reason": event.reason, "due": clock(event.due_at), "lookup_url": _own_dossier(about, province)}
 
@@ -230,6 +242,8 @@ RULES: Mapping[type, Rule] = {
     DeadlineExtended: _rule(
         "apology", True, ByText.OPT_IN, _extended, "old_due", "due", "reason", "apology", "lookup_url"
     ),
+    DossierRejected: _rule("dossier_rejected", True, ByText.OPT_IN, _rejected, "reason", "guidance", "lookup_url"),
+    DossierStopped: _rule("dossier_stopped", True, ByText.OPT_IN, _stopped, "reason", "legal_basis", "lookup_url"),
     DossierClosed: _rule("dossier_closed", True, ByText.OPT_IN, _closed, "reason", "due", "lookup_url"),
     ResultIssued: _rule("result_ready", True, ByText.OPT_IN, _issued, "place", "result_url"),
     ResultDelivered: _rule("result_returned", False, ByText.OPT_IN, _delivered, "date"),

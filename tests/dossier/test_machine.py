@@ -289,7 +289,9 @@ class Life(RuleBasedStateMachine):
     @tried(*Act)
     def pay(self) -> None:
         if self.dossier.state is State.AWAITING_PREPAYMENT:
-            self.attempt(Act.PREPAY, SYSTEM, lambda by: reception.prepaid(self.dossier, (), PaymentState.PAID, self.now))
+            self.attempt(
+                Act.PREPAY, SYSTEM, lambda by: reception.prepaid(self.dossier, (), PaymentState.PAID, self.now)
+            )
         elif self.dossier.payment_state is PaymentState.REQUESTED:
             self.dossier = reception.settle(self.dossier, PaymentState.PAID)
 

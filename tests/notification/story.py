@@ -8,6 +8,8 @@ from contracts.dossier import (
     DeliveryMethod,
     DossierClosed,
     DossierEvent,
+    DossierRejected,
+    DossierStopped,
     DossierSubmitted,
     InterlinkedSubmitted,
     MemberState,
@@ -38,8 +40,8 @@ def issued(version: int, *, delivery: DeliveryMethod = DeliveryMethod.ONLINE) ->
 
 
 def of_the_clock() -> list[DossierEvent]:
-    """What is asked, put off and closed, each as the published example of its event has it."""
-    events = (SupplementRequested, DeadlineExtended, DossierClosed)
+    """What is asked, put off, closed, refused and stopped, each as the published example of its event has it."""
+    events = (SupplementRequested, DeadlineExtended, DossierClosed, DossierRejected, DossierStopped)
     return [event.model_validate_json((EXAMPLES / f"{event.__name__}.v1.json").read_text("utf-8")) for event in events]
 
 

@@ -403,7 +403,7 @@ def _facts(draft: Draft, parties: Parties, procedure: Procedure, channel: Submis
         case=draft.case,
         level=procedure.offer_at(draft.receiving_unit).service_level,
         receiving_unit=draft.receiving_unit,
-        competent_unit=draft.receiving_unit,
+        competent_unit=procedure.competent_unit or draft.receiving_unit,
         owner_ref=parties.owner_ref,
         owner_type=owner.type,
         owner_name=owner.name or "",
