@@ -24,6 +24,7 @@ from services.dossier.interlinked import domain, members, store
 from services.dossier.interlinked.domain import Branch, Doubt
 from services.dossier.processing import store as dossiers
 from services.dossier.processing.api import Code, Moved, actor, expect, moved
+from services.dossier.processing.disclosure.domain import check_words
 from services.dossier.processing.domain import LABELS, SYSTEM, Actor, Dossier
 from services.dossier.results import store as results
 from services.dossier.tenant import Tenant, TenantDep
@@ -243,6 +244,7 @@ def _unacknowledged(row: dict[str, datetime], moment: datetime, tenant: Tenant) 
 async def question_result(code: Code, body: NewQuestion, who: Handler, tx: Tx) -> QuestionView:
     """The agency of a member returns an error in an earlier member's result upstream, to whoever issued it."""
     asking = await dossiers.read(tx, code)
+    check_words(asking.facts, body.reason)
     about = await dossiers.lock(tx, await _earlier(tx, asking, body.member))
     told, said, question = domain.doubt(asking, about, actor(who), body.reason, ids.new(), now())
     if await store.is_open(tx, asking.code, about.code):
