@@ -62,7 +62,8 @@ FILTERS: tuple[dict[str, str], ...] = (
 def generated(size: int = SIZE) -> Iterator[Procedure]:
     """So many procedures of the tenant's shapes under other names; the same ones every time."""
     chance = Random(2026)  # noqa: S311 (made-up data)
-    models = [each for each in tenant.procedures(str(ROOT / "deploy/tenants/an-binh")) if not each.retired]
+    folder = str(ROOT / "deploy/tenants/an-binh")
+    models = [each for each in tenant.procedures(folder) if not each.retired and not each.member_only]
     names = (f"{act} {paper} {thing}" for act, paper, thing in product(ACTS, PAPERS, THINGS))
     for number, name in islice(zip(count(100_000), names, strict=False), size):
         model, field = chance.choice(models), chance.randrange(len(FIELDS))

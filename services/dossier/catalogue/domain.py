@@ -329,6 +329,8 @@ class Procedure:
     effective_from: date | None = None
     effective_to: date | None = None
     """Last day on which it can be filed."""
+    member_only: bool = False
+    """Filed only as a member of an interlinked group, so it is not listed for people to choose."""
     retired: bool = False
     """No longer offered; `replaced_by` may name what is."""
     replaced_by: tuple[str, ...] = ()

@@ -68,8 +68,9 @@ UPDATE procedure_listing SET superseded_from = $2 WHERE code = $1 AND superseded
 """
 LIST = """
 INSERT INTO procedure_listing (procedure_id, code, valid_from, closes_after, retired, name, summary, sort_name,
-    search_text, field_code, field_name, agency_level, service_level, unit_levels, units, audience, life_events)
-VALUES ($1, $2, $3, coalesce($4, 'infinity'::date), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    search_text, field_code, field_name, agency_level, service_level, unit_levels, units, audience, life_events,
+    member_only)
+VALUES ($1, $2, $3, coalesce($4, 'infinity'::date), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 """
 
 
@@ -85,7 +86,7 @@ async def put_in_force(tx: Connection, procedure_id: UUID, procedure: Procedure)
         LIST, procedure_id, procedure.code, since, procedure.effective_to, procedure.retired, procedure.name,
         procedure.summary, fold(procedure.name), search_text(procedure), procedure.field.code, procedure.field.name,
         procedure.competent_level, procedure.service_level, levels, [*procedure.units], [*procedure.audience],
-        [*procedure.life_events],
+        [*procedure.life_events], procedure.member_only,
     )  # fmt: skip
     return since
 

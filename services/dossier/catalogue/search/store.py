@@ -24,7 +24,7 @@ WITH known AS (
              ELSE 5 END AS rank
     FROM procedure_listing l
     WHERE l.valid_from <= $10 AND l.superseded_from > $10 AND NOT l.retired AND l.closes_after >= $10
-        AND l.search_text LIKE ALL ($1::text[])
+        AND NOT l.member_only AND l.search_text LIKE ALL ($1::text[])
 ), judged AS MATERIALIZED (
     SELECT *,
         ($3::text IS NULL OR units = '{}' OR $3 = ANY (units)) AS of_unit,
