@@ -14,7 +14,8 @@ from contracts.identity import AccountLocked, AccountStandardised, LockReason, V
 from kit.clock import now
 from services.dossier import subscribers
 from services.dossier.catalogue import store as catalogue
-from services.dossier.filing.domain import code_for, parse_code
+from services.dossier.catalogue.domain import EForm, FormField
+from services.dossier.filing.domain import code_for, from_account, parse_code
 from services.dossier.parties.domain import Person, digest_of, person_faults, person_warnings, reference_of
 from tests.dossier.office import AN, ANSWERS, OFFICERS, PROCEDURE, UNIT, Office, pdf, sha256
 
@@ -329,6 +330,20 @@ async def test_fifty_sendings_at_once_get_fifty_codes(office: Office) -> None:
 
 
 # ── people ──
+
+
+def test_an_account_answers_what_the_catalogue_says_it_knows_and_replaces_nothing() -> None:
+    fields = (
+        FormField("owner_name", "Tên", "text", prefill="account.name"),
+        FormField("owner_dob", "Ngày sinh", "date", prefill="account.birth_date"),
+        FormField("business_phone", "Điện thoại", "text", prefill="account.phone"),
+        FormField("trade", "Ngành nghề", "text"),
+    )
+    known = Person(name="Nguyễn Thị An", birth_date=date(1990, 3, 8), phone="+84900000001")
+
+    filled = from_account(EForm("Đơn", {}, fields), {"business_phone": "0911"}, known)
+
+    assert filled == {"owner_name": "Nguyễn Thị An", "owner_dob": "1990-03-08"}
 
 
 @pytest.mark.parametrize(

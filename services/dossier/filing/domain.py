@@ -23,7 +23,7 @@ from contracts.money import FeeLine, FeeTiming
 from contracts.refusal import Refusal
 from services.dossier.attachments.domain import ComponentFile, components_of
 from services.dossier.catalogue import domain as catalogue
-from services.dossier.catalogue.domain import Case, Procedure
+from services.dossier.catalogue.domain import Case, EForm, Procedure
 from services.dossier.clocks.calendar import HANOI
 from services.dossier.faults import Fault
 from services.dossier.parties.domain import (
@@ -185,6 +185,17 @@ def change(draft: Draft, now: datetime, *, answers: Mapping[str, Any] | None = N
     said = {name: value for name, value in given.items() if value is not None}
     confirmed = draft.unit_confirmed or "receiving_unit" in said
     return replace(draft, answers=kept, **said, unit_confirmed=confirmed, version=draft.version + 1, updated_at=now)
+
+
+def from_account(form: EForm, answers: Mapping[str, Any], known: Person) -> dict[str, str]:
+    """Answers that the catalogue says an account knows (`prefill: account.<detail>`), where nothing was answered."""
+    found: dict[str, str] = {}
+    for field in form.fields:
+        source, _, detail = (field.prefill or "").partition(".")
+        value = getattr(known, detail, None) if source == "account" and field.name not in answers else None
+        if isinstance(value, str | date):
+            found[field.name] = str(value)
+    return found
 
 
 # ── what is missing ───────────────────────────────────────────────────────────────────────────────────────────

@@ -94,7 +94,7 @@ class Prefilled(BaseModel):
 
     draft: DraftView
     filled: list[str]
-    """Which details of the submitter were filled in."""
+    """What was filled in: `submitter.phone`, `answers.owner_name`, …"""
     available: bool
     """False while identity is away: go on by hand, or try again later."""
 
@@ -113,8 +113,12 @@ async def prefill_draft(draft_id: UUID, citizen: Citizen, db: Db, later: Later, 
     tx = await later.begin()
     draft = await locked(tx, draft_id, Keeper(citizen.ref, citizen.name, None), None)
     submitter = people.filled(draft.submitter, known)
-    names = people.differing(draft.submitter, submitter)
+    procedure, _ = await catalogue.version(tx, draft.procedure_id)
+    form = procedure.eform_of(procedure.case(draft.case))
+    answers = domain.from_account(form, draft.answers, known) if form and not draft.on_behalf else {}
+    names = [f"submitter.{name}" for name in people.differing(draft.submitter, submitter)]
+    names += [f"answers.{name}" for name in answers]
     if names:
-        draft = domain.change(draft, now(), submitter=submitter)
+        draft = domain.change(draft, now(), answers=answers, submitter=submitter)
         await store.save(tx, draft)
     return Prefilled(draft=await show(tx, draft, response), filled=names, available=available)
