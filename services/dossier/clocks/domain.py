@@ -7,7 +7,7 @@ out before the deadline it belongs to.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -158,8 +158,9 @@ def start_of(dossier: Dossier, at: datetime, rules: Rules) -> Start:
 def clock(new_id: UUID, kind: Kind, start: Start, limit: Limit, key: str = "") -> Clock:
     """A clock that begins to run."""
     computed = start.rules.calendar.after(start.at, limit)
+    due_at = computed.due_at.astimezone(UTC)
     return Clock(
-        new_id, start.dossier_code, kind, key, start.unit, start.at, computed.due_at, limit, computed.steps,
+        new_id, start.dossier_code, kind, key, start.unit, start.at, due_at, limit, computed.steps,
         computed.provisional, start.rules.policy.version, start.rules.calendar.version,
     )  # fmt: skip
 
@@ -207,7 +208,9 @@ def appointment(case: Case, start: Start, new_id: NewId) -> Clock | None:
 
 def promised(case: Case, at: datetime, rules: Rules) -> datetime | None:
     """When the result is promised for a dossier that is complete at that moment; None for a case without a promise."""
-    return None if case.no_appointment else rules.calendar.after(at, limit_of(case, rules.policy)).due_at
+    if case.no_appointment:
+        return None
+    return rules.calendar.after(at, limit_of(case, rules.policy)).due_at.astimezone(UTC)
 
 
 def alarms(promise: Clock, rules: Rules, new_id: NewId, *, apologised: bool = False) -> tuple[Clock, ...]:
@@ -297,7 +300,9 @@ def resume(paused: Clock, now: datetime, working: WorkingCalendar) -> Clock:
 
 def _recomputed(was: Clock, computed: Computed) -> Clock:
     steps = (*was.steps, *computed.steps)
-    return replace(was, due_at=computed.due_at, steps=steps, provisional=was.provisional or computed.provisional)
+    return replace(
+        was, due_at=computed.due_at.astimezone(UTC), steps=steps, provisional=was.provisional or computed.provisional
+    )
 
 
 def extended(promise: Clock, due_at: datetime, why: str) -> Clock:

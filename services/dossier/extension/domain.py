@@ -6,7 +6,7 @@ and lateness is measured against it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from contracts.dossier import DeadlineExtended, ExtensionKind
@@ -111,7 +111,7 @@ def decide(
     if any(extension.published_at is None for extension in before):
         raise ExtensionWaitsAlready
     legal_basis = _allowance(wish, case, rules, before)
-    due_at = _new_due(dossier, wish, case, rules, now)
+    due_at = _new_due(dossier, wish, case, rules, now).astimezone(UTC)
     return Extension(
         new_id, dossier.code, wish.kind, wish.reason, legal_basis, due_at, person(by),
         by.unit or dossier.current_unit, now,
