@@ -107,11 +107,11 @@ def rotated(found: Mapping[str, Any]) -> dict[str, Any]:
     """The key file's next content: the announced key signs, a new one is announced, the one that signed is still
     believed, and what is older goes.
 
-    Whoever checks tokens knows the next key long before it signs, so nothing is refused in between.
+    Whoever checks tokens knows the next key long before it signs, so nothing is refused in between; a file with one key
+    only gets its first announced one.
     """
     signing, *others = found.get("keys", [found])
-    following = others[0] if others else new_key()
-    return {"keys": [following, new_key(), signing]}
+    return {"keys": [others[0], new_key(), signing] if others else [signing, new_key()]}
 
 
 def new_key() -> dict[str, Any]:
@@ -133,4 +133,4 @@ def rotate(path: Path) -> list[str]:
 
 if __name__ == "__main__":
     signing, announced, *believed = rotate(load(IdentitySettings).token_key)
-    sys.stdout.write(f"signs: {signing}\nannounced: {announced}\nstill believed: {', '.join(believed)}\n")
+    sys.stdout.write(f"signs: {signing}\nannounced: {announced}\nstill believed: {', '.join(believed) or 'none'}\n")

@@ -40,9 +40,9 @@ async def code(stack: Stack, phone: str, before: int = 0) -> str:
         return str(await eventually(arrived, within=30))
 
 
-async def register(stack: Stack, browser: Browser, phone: str, **declared: str) -> Browser:
+async def register(stack: Stack, browser: Browser, phone: str, so_dinh_danh: str = "") -> Browser:
     await browser.open("/dang-ky")
-    await browser.submit("/dang-ky", ho_ten="Trần Thị Mơ", dien_thoai=phone, **declared)
+    await browser.submit("/dang-ky", ho_ten="Trần Thị Mơ", dien_thoai=phone, so_dinh_danh=so_dinh_danh)
     return await browser.submit("/dang-ky/xac-nhan", ma=await code(stack, phone), mat_khau=PASSWORD)
 
 
