@@ -101,4 +101,4 @@ def _rates(rates: Rates) -> str:
 
 
 def _amount(amount: Amount) -> str:
-    return f"| {amount.title} | {amount.value:,.1f} {amount.unit} |"
+    return f"| {amount.title} | {amount.value:,.4g} {amount.unit} |"

@@ -1,13 +1,30 @@
-"""Officers' passwords: Argon2id, in threads so that no other request waits, two at once at most."""
+"""Passwords: Argon2id in threads of their own, two at once, which give way to whoever answers requests."""
 
 import asyncio
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-_hasher = PasswordHasher()  # RFC 9106's second profile: Argon2id, 64 MiB, 3 passes
-_room = asyncio.Semaphore(2)  # each hashing takes 64 MiB; logins queue here instead of in memory
+AT_ONCE = 2
+"""Each hashing takes 64 MiB and a whole core; logins queue here instead of in memory."""
+POLITE = 10
+"""The threads' niceness: on a busy machine a login takes longer, and other requests do not."""
+
+# 64 MiB and 3 passes are RFC 9106's second profile, in one lane: several would take cores from those who wait.
+_hasher = PasswordHasher(parallelism=1)
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":  # the only system where a thread's own niceness can be set
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), POLITE)
+
+
+_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2", initializer=_give_way)
 
 
 @cache
@@ -17,13 +34,11 @@ def _nobody() -> str:
 
 async def matches(stored: str | None, password: str) -> bool:
     """Whether the password is the stored one. Without a stored hash it takes as long, and is always False."""
-    async with _room:
-        return await asyncio.to_thread(_matches, stored, password)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _matches, stored, password)
 
 
 async def hashed(password: str) -> str:
-    async with _room:
-        return await asyncio.to_thread(_hasher.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, password)
 
 
 def _matches(stored: str | None, password: str) -> bool:

@@ -19,7 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from kit import auth, http, problems
-from kit.auth import Caller, Citizen, CitizenToken, Keys, Officer, OfficerToken, SystemToken, Token, Verifier
+from kit.auth import Caller, Citizen, CitizenToken, Keys, Officer, OfficerToken, SystemToken, Verifier
 from kit.problems import Unauthenticated, Unavailable
 from tests.kit import tokens
 from tests.kit.tokens import ISSUER, KEY, bearer, claims, officer_claims, token

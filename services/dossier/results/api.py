@@ -14,7 +14,7 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.dossier import SignatureStatus
-from kit.auth import Caller, OfficerToken, officer
+from kit.auth import Caller, OfficerToken, officer, recent
 from kit.clock import now
 from kit.db import Connection, Database
 from kit.files import Files, FilesDep
@@ -148,7 +148,7 @@ async def _propose(
 # ── the leader's signature ────────────────────────────────────────────────────────────────────────────────────
 
 
-@router.post("/dossiers/{code}/signature")
+@router.post("/dossiers/{code}/signature", dependencies=[Depends(recent(minutes=30))])
 async def sign_result(
     code: Code, who: Leader, db: Db, later: Later, files: FilesDep, tenant: TenantDep, if_match: IfMatch,
     request: Request, response: Response, body: Signature | None = None,

@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from kit import ids
-from kit.auth import OfficerToken, officer
+from kit.auth import OfficerToken, officer, recent
 from kit.db import Connection
 from kit.http import Db, Now, Router, Tx
 from kit.problems import Forbidden, NotFound
@@ -89,7 +89,7 @@ async def request_refund(code: str, wish: RefundWish, who: Cashier, tx: Tx, now:
     return _view(await store.request(tx, bill, ids.new(), wish.assessment_id, who.ref, wish.reason, now))
 
 
-@router.post("/refunds/{refund_id}/decision")
+@router.post("/refunds/{refund_id}/decision", dependencies=[Depends(recent(minutes=30))])
 async def decide_refund(refund_id: UUID, decision: Decision, who: Leader, tx: Tx) -> RefundView:
     """Approve or decline; the provider is then asked at once, and a person where it cannot do it."""
     refund = await _locked(tx, refund_id, who)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from kit.auth import Citizen, OfficerToken, Public, officer
+from kit.auth import Citizen, OfficerToken, Public, officer, recent
 from kit.clock import now
 from kit.db import Connection
 from kit.http import IfMatch, Router, Tx
@@ -86,7 +86,7 @@ async def list_withdrawal_reasons() -> OfferedReasons:
     return OfferedReasons(items=[OfferedReason(code=code, label=label) for code, label in WITHDRAWAL_REASONS.items()])
 
 
-@router.post("/dossiers/{code}/withdrawal")
+@router.post("/dossiers/{code}/withdrawal", dependencies=[Depends(recent(minutes=10))])
 async def withdraw_dossier(
     code: Code, who: Citizen, tx: Tx, if_match: IfMatch, response: Response, body: Withdrawal | None = None
 ) -> Moved:
