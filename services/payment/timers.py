@@ -18,6 +18,7 @@ from services.payment.providers.registry import providers
 from services.payment.receipts import making
 from services.payment.receipts import store as receipts
 from services.payment.reconciliation import fetching, matching
+from services.payment.reconciliation.domain import StatementUnreadable
 from services.payment.reconciliation.fetching import FETCH
 from services.payment.reconciliation.store import RECONCILE
 from services.payment.refunds import api as refunds
@@ -35,6 +36,8 @@ SOON = tuple(timedelta(minutes=minutes) for minutes in (2, 5, 10, 16, 30, 60, 24
 """When a silent provider is asked, counted from the beginning of the attempt."""
 DAYS = 7
 """For so many days it is then asked daily: money may still be on its way."""
+FETCHES = 12
+"""How often one statement is tried before the next one's turn."""
 WANTED = (AttemptState.CREATED, AttemptState.REDIRECTED, AttemptState.EXPIRED)
 
 log = structlog.get_logger()
@@ -121,10 +124,17 @@ async def make_receipt(db: Database, job: Timer) -> None:
         await making.made(db, files.connect(settings), settings, kept)
 
 
-@timers.job(FETCH, attempts=12, lease=120)
+@timers.job(FETCH, attempts=FETCHES, lease=120)
 async def fetch_statement(db: Database, job: Timer) -> None:
-    """A provider's statement, when its time has come; one that is away is asked again."""
-    await fetching.fetch(db, job.key)
+    """A provider's statement, when its time has come; one that is away is asked again, and at last next time."""
+    try:
+        await fetching.fetch(db, job.key)
+    except (Away, StatementUnreadable) as exc:
+        if job.attempt < FETCHES:
+            raise
+        log.error("statement.not_fetched", provider=job.key, reason=str(exc))
+        async with db.transaction() as tx:
+            await fetching.plan(tx, job.key, now())
 
 
 @timers.job(RECONCILE, attempts=12, lease=300)
