@@ -5,6 +5,7 @@ from uuid import UUID
 
 import structlog
 
+from contracts.dossier import Component, ComponentSource
 from contracts.identity import ACCOUNTS, AccountClosed, AccountEvent, AccountLocked, AccountStandardised
 from contracts.payment import PAYMENTS, FeePaid, FeeRefunded, FeeRequested, FeeWaived, PaymentEvent, ReceiptIssued
 from kit.db import Connection
@@ -15,6 +16,7 @@ from services.dossier import tenant
 from services.dossier.attachments import store as attachments
 from services.dossier.attachments.domain import components_of
 from services.dossier.clocks.acts import start_reception
+from services.dossier.databases import store as lookups
 from services.dossier.parties import store as parties
 from services.dossier.processing import store
 from services.dossier.processing.domain import Dossier, PaymentState, State
@@ -52,7 +54,10 @@ async def _settled(tx: Connection, event: FeePaid | FeeWaived) -> None:
 
 async def _reach_desk(tx: Connection, dossier: Dossier, state: PaymentState, moment: datetime) -> None:
     """What was paid for first counts as submitted when it was paid."""
-    components = components_of(await attachments.files_of(tx, dossier.code))
+    sent = components_of(await attachments.files_of(tx, dossier.code))
+    found = await lookups.found(tx, dossier.code) - {component.code for component in sent}
+    data = tuple(Component(code=code, source=ComponentSource.DATABASE) for code in sorted(found))
+    components = (*sent, *data)
     moved, said = reception.prepaid(dossier, components, state, moment)
     await store.save(tx, moved, said)
     await start_reception(tx, moved, tenant.load(load(Settings).tenant))

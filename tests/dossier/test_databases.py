@@ -167,3 +167,23 @@ def test_the_digest_says_nothing_without_the_key_and_differs_by_database() -> No
     assert (
         len({ours, domain.digest_of("CSDL_HO_TICH", AN, b"secret"), domain.digest_of("CSDLQG_DAN_CU", AN, b"x")}) == 3
     )
+
+
+FIRST_PAY = """
+UPDATE procedure SET definition = jsonb_set(definition, '{cases,0,fee,timing}', '"before_acceptance"')
+WHERE code = '1.004222'
+"""
+
+
+async def test_a_paper_that_a_database_has_is_said_after_the_fee_that_comes_first(
+    office: Office, connected: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.dossier.catalogue.store._versions", {})
+    await office.db.execute(FIRST_PAY)
+    code = await sent(office)
+    assert "DossierSubmitted" not in await office.bodies(code)
+
+    await office.paid(code)
+
+    components = (await office.bodies(code))["DossierSubmitted"]["components"]
+    assert [(each["code"], each["source"]) for each in components] == [("TP-TT-02", "database")]

@@ -62,3 +62,14 @@ class LookupLine:
 async def of_dossier(db: Database | Connection, code: str) -> list[LookupLine]:
     """In the order in which they were asked."""
     return [LookupLine(**row) for row in await db.fetch(OF_DOSSIER, code)]
+
+
+FOUND = """
+SELECT DISTINCT component_code FROM database_lookup
+WHERE dossier_code = $1 AND outcome = 'found' AND component_code IS NOT NULL
+"""
+
+
+async def found(tx: Connection, code: str) -> set[str]:
+    """Codes of the components that a database's data stand for."""
+    return {row["component_code"] for row in await tx.fetch(FOUND, code)}
