@@ -590,7 +590,8 @@ class ResultSigned(AboutDossier):
     signer_ref: UUID
     """Opaque reference of the leader who signed."""
     verification: SignatureStatus
-    """What checking the signature gave; the result can be issued only when `valid`."""
+    """What checking the digital signatures gave: `valid`, unless the leader signed on paper first. Then it is
+    `not_signed`, the result is not handed over, and another `ResultSigned` with `valid` follows with the file."""
     signed_at: AwareDatetime
     """When the leader signed, in UTC."""
 

@@ -29,6 +29,7 @@ from services.dossier.processing.queues import api as queues
 from services.dossier.processing.reading import api as reading
 from services.dossier.processing.reception import api as reception
 from services.dossier.processing.work import api as work
+from services.dossier.registers import api as registers
 from services.dossier.results import api as results
 from services.dossier.results import uploads
 from services.dossier.results.handover import api as handover
@@ -66,6 +67,7 @@ app = service(
         uploads.router,
         handover.router,
         forms.router,
+        registers.router,
         groups.router,
         interlinked.router,
         history.router,

@@ -6,6 +6,7 @@ A printed form is made from the stored facts each time; it lies in the object st
 import asyncio
 import hashlib
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -56,7 +57,8 @@ async def print_draft(draft_id: UUID, who: KeeperDep, db: Db, files: FilesDep, t
     draft = await store.read(db, draft_id, who.ref)
     procedure, _ = await catalogue.version(db, draft.procedure_id)
     facts = words.of_draft(draft, procedure, tenant)
-    return await _printed(db, files, facts, draft.updated_at, f"to-khai-{procedure.code}.pdf")
+    name = f"to-khai-{procedure.code}.pdf"
+    return await printed(db, files, words.TEMPLATE, facts, as_of=draft.updated_at, name=name)
 
 
 @router.get("/dossiers/{code}/form")
@@ -65,12 +67,15 @@ async def print_dossier(code: Code, caller: Caller, db: Db, files: FilesDep, ten
     dossier = await readable(db, code, caller, "form")
     procedure, _ = await catalogue.version(db, dossier.facts.procedure_id)
     facts = words.of_dossier(dossier, await parties.particulars_of(db, code), procedure, tenant)
-    return await _printed(db, files, facts, dossier.submitted_at or now(), f"to-khai-{code}.pdf")
+    as_of = dossier.submitted_at or now()
+    return await printed(db, files, words.TEMPLATE, facts, as_of=as_of, name=f"to-khai-{code}.pdf")
 
 
-async def _printed(db: Database, files: Files, facts: dict[str, Any], as_of: datetime, name: str) -> Link:
-    """A link to the form. That it will be forgotten is certain before it is there."""
-    document = await asyncio.to_thread(typesetting.typeset, words.TEMPLATE, facts, as_of=as_of)
+async def printed(
+    db: Database, files: Files, template: Path, facts: dict[str, Any], *, as_of: datetime, name: str
+) -> Link:
+    """A link to the print, called `name`. That it will be forgotten is certain before it is there."""
+    document = await asyncio.to_thread(typesetting.typeset, template, facts, as_of=as_of)
     digest = hashlib.sha256(document.pdf).hexdigest()
     async with db.transaction() as tx:
         await timers.schedule(tx, FORGET, digest, now() + KEPT)
