@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 
+import asyncpg
 import httpx2
 import pyotp
 import pytest
@@ -106,7 +107,27 @@ async def test_a_fresh_login_is_asked_for_before_a_contact_changes(stack: Stack,
     assert "Nhập mã OTP" in browser.text
     await browser.submit("/lien-he/xac-nhan", ma=await code(stack, f"09000008{phone[-2:]}"))
     assert "Đã đổi thông tin liên hệ" in browser.text
-    assert "Xác nhận lại" in (await browser.open("/xac-nhan-lai?quay-lai=/tai-khoan")).text
+
+    await _age_logins(stack)
+    await eventually(lambda: _is_asked_again(browser), within=60)
+    assert "Việc bạn sắp làm cần xác nhận chính bạn đang thực hiện" in browser.text
+    assert (await browser.open("/tai-khoan")).path == "/tai-khoan", "nobody was logged out"
+
+
+async def _age_logins(stack: Stack) -> None:
+    """As if everybody had logged in an hour ago."""
+    conn = await asyncpg.connect(stack.site.place("identity").migration_url)
+    try:
+        await conn.execute("UPDATE session SET auth_time = auth_time - interval '1 hour' WHERE kind = 'citizen'")
+    finally:
+        await conn.close()
+
+
+async def _is_asked_again(browser: Browser) -> bool:
+    """The token that the gateway still has is from before: the next one says how old the login is."""
+    await browser.open("/tai-khoan")
+    await browser.submit("/lien-he", thu_dien_tu="mo.tran@example.vn")
+    return browser.path == "/xac-nhan-lai"
 
 
 async def test_consents_sessions_export_and_closing_are_in_the_owners_hands(

@@ -248,3 +248,12 @@ def test_text_stands_out_from_its_ground(ink: str, paper: str) -> None:
     light, dark = sorted((_luminance(colours[ink]), _luminance(colours[paper])), reverse=True)
 
     assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+async def test_a_login_while_the_provider_is_away_says_so_and_offers_another_try(browser: Browser) -> None:
+    await browser.open("/dang-nhap")
+    await browser.submit("/dang-nhap", cach="vneid", quay_lai="/ho-so-cua-toi")
+
+    assert browser.status == 503
+    assert "tạm thời không phản hồi" in browser.text
+    assert any(form.fields.get("cach") == "vneid" for form in browser.page.forms)

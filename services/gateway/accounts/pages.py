@@ -24,6 +24,10 @@ STATE, BACK = "dang-nhap", "quay-lai"
 HOME = "/ho-so-cua-toi"
 ACCOUNT = "/tai-khoan"
 CITIZEN = "citizen"
+AWAY = (
+    "Hệ thống định danh điện tử tạm thời không phản hồi. Những gì bạn đã lưu vẫn còn. "
+    "Vui lòng đăng nhập lại sau ít phút."
+)
 
 
 class DateUnreadable(Refusal):
@@ -83,7 +87,10 @@ async def begin_login(request: Request, form: Form) -> Response:
     wish: dict[str, Any] = {"provider": provider, "callback_url": callback, "fresh": bool(text(form, "lai"))}
     if text(form, "xac_thuc"):
         wish["session"] = browser.session(Realm.CITIZEN)
-    begun = await clients.identity.post("/api/v1/logins", wish)
+    try:
+        begun = await clients.identity.post("/api/v1/logins", wish)
+    except Unavailable:
+        return await _login_page(request, _back(text(form, "quay_lai")), problem=AWAY, status=503)
     browser.keep(STATE, begun["state"])
     browser.keep(BACK, _back(text(form, "quay_lai")))
     return go(sessions.partner(begun["authorization_url"]))
@@ -103,7 +110,10 @@ async def finish_login(request: Request, provider: str) -> Response:
     if "code" not in given:
         return trouble(request, 403, "Bạn chưa đồng ý đăng nhập", "Bạn có thể đăng nhập lại bất cứ lúc nào.")
     answer = {"code": given["code"], "issuer": given.get("iss")}
-    made = await clients.identity.post(f"/api/v1/logins/{state}/completion", answer)
+    try:
+        made = await clients.identity.post(f"/api/v1/logins/{state}/completion", answer)
+    except Unavailable:
+        return await _login_page(request, back, problem=AWAY, status=503)
     await _begin(browser, made)
     return go(back)
 
