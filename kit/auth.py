@@ -267,8 +267,21 @@ _may_call(citizen, "citizen")
 _may_call(public, "public")
 
 any_officer = officer()
+ADMINISTRATOR = "system_admin"
+"""The role that runs the system: it stands alone, and opens nothing that is about somebody's affairs."""
+
+
+async def officer_at_work(request: Request) -> OfficerToken:
+    """Any officer but the one who only runs the system."""
+    token = await any_officer(request)
+    if token.roles == {ADMINISTRATOR}:
+        raise Forbidden
+    return token
+
+
+_may_call(officer_at_work, "officer() at work")
 
 Citizen = Annotated[CitizenToken, Depends(citizen)]
-Officer = Annotated[OfficerToken, Depends(any_officer)]
+Officer = Annotated[OfficerToken, Depends(officer_at_work)]
 Caller = Annotated[Token, Depends(caller)]
 Public = Depends(public)

@@ -319,6 +319,26 @@ async def test_verification_is_quick_enough_to_be_no_subject(
     assert known < new
 
 
+async def test_whoever_only_runs_the_system_is_no_officer_at_work() -> None:
+    app = FastAPI()
+    problems.install(app)
+    router = http.Router()
+
+    @router.get("/queue")
+    async def queue(who: Officer) -> str:
+        return who.unit
+
+    app.include_router(router)
+    app.state.db, app.state.verifier = object(), Verifier(tokens.AUDIENCE, Keys(ISSUER))
+    app.state.verifier.keys.use(tokens.JWKS)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://test") as client:
+        statuses = [
+            (await client.get("/queue", headers=bearer(officer_claims(role)))).status_code
+            for role in ("desk", "inspector", "system_admin")
+        ]
+    assert statuses == [200, 200, 403]
+
+
 # ── a fresh proof, and the cost of checking ───────────────────────────────────────────────────────────────────
 
 

@@ -12,7 +12,6 @@ from pydantic import AwareDatetime, BaseModel, Field, SecretStr
 
 from contracts import identifiers
 from kit import ids
-from kit.auth import Officer as OfficerCaller
 from kit.auth import OfficerToken, officer, recent
 from kit.clock import now
 from kit.db import Connection, Database
@@ -37,6 +36,8 @@ from services.identity.settings import policy
 router = Router(prefix="/api/v1", tags=["officers"])
 
 Admin = Annotated[OfficerToken, Depends(officer("system_admin"))]
+OfficerCaller = Annotated[OfficerToken, Depends(officer())]
+"""Any officer, the administrator too: for one's own account, and the units."""
 FreshProof = Depends(recent(minutes=10))
 
 
