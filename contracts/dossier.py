@@ -630,6 +630,30 @@ class ResultDelivered(AboutDossier):
     """When, in UTC."""
 
 
+class ResultRevoked(AboutDossier):
+    """The leader revoked a result that was handed over: it is no longer in force. The dossier stays finished.
+
+    Whoever rests on the document, or shows it, says so from now on. The file itself is unchanged.
+    """
+
+    result_ref: str
+    """Opaque reference of the result, as in `ResultIssued`."""
+    number: str
+    """Running number of the document, as in `ResultSigned`."""
+    symbol: str
+    """Symbol behind the number."""
+    unit: str
+    """Agency id of the unit that revoked it."""
+    officer_ref: UUID
+    """Opaque reference of the leader."""
+    reason: str
+    """Why, in Vietnamese. The publisher keeps personal data out of it."""
+    legal_basis: str
+    """The legal text, in Vietnamese."""
+    revoked_at: AwareDatetime
+    """Since when it is no longer in force, in UTC."""
+
+
 class DeadlineExtended(AboutDossier):
     """The appointment moved to a later date. Lateness is still measured against the original one."""
 
@@ -726,6 +750,7 @@ DossierEvent = (
     | ResultSigned
     | ResultIssued
     | ResultDelivered
+    | ResultRevoked
     | DeadlineExtended
     | DeadlineMissed
     | DossierWithdrawn

@@ -33,6 +33,7 @@ from services.dossier.registers import api as registers
 from services.dossier.results import api as results
 from services.dossier.results import uploads
 from services.dossier.results.handover import api as handover
+from services.dossier.results.revocation import api as revocation
 from services.dossier.settings import Settings
 from services.dossier.supplement import api as supplement
 
@@ -66,6 +67,7 @@ app = service(
         results.router,
         uploads.router,
         handover.router,
+        revocation.router,
         forms.router,
         registers.router,
         groups.router,

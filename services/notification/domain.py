@@ -22,6 +22,7 @@ from contracts.dossier import (
     InterlinkedSubmitted,
     ResultDelivered,
     ResultIssued,
+    ResultRevoked,
     SupplementRequested,
 )
 from contracts.notification import (
@@ -212,6 +213,13 @@ def _stopped(event: DossierStopped, about: Correspondence, province: Province) -
     return {"reason": event.reason, "legal_basis": event.legal_basis, "lookup_url": _look_up(about, province)}
 
 
+def _revoked(event: ResultRevoked, about: Correspondence, province: Province) -> dict[str, str]:
+    return {
+        "number": f"{event.number}/{event.symbol}", "reason": event.reason, "legal_basis": event.legal_basis,
+        "lookup_url": _own_dossier(about, province),
+    }  # fmt: skip
+
+
 def _closed(event: DossierClosed, about: Correspondence, province: Province) -> dict[str, str]:
     return {"reason": event.reason, "due": clock(event.due_at), "lookup_url": _own_dossier(about, province)}
 
@@ -247,6 +255,9 @@ RULES: Mapping[type, Rule] = {
     DossierClosed: _rule("dossier_closed", True, ByText.OPT_IN, _closed, "reason", "due", "lookup_url"),
     ResultIssued: _rule("result_ready", True, ByText.OPT_IN, _issued, "place", "result_url"),
     ResultDelivered: _rule("result_returned", False, ByText.OPT_IN, _delivered, "date"),
+    ResultRevoked: _rule(
+        "result_revoked", True, ByText.OPT_IN, _revoked, "number", "reason", "legal_basis", "lookup_url"
+    ),
 }
 """Event → its template, whether by e-mail, whether by text message, and what it gives the template to say."""
 

@@ -38,6 +38,7 @@ from contracts.dossier import (
     ResultIssued,
     ResultQuestionAnswered,
     ResultQuestioned,
+    ResultRevoked,
     ResultSigned,
     Stage,
     StepCompleted,
@@ -339,6 +340,7 @@ TOLD: dict[type, tuple[str, str | None, frozenset[str]]] = {
     ResultSigned: ("Ký số kết quả", None, frozenset({"number", "symbol"})),
     ResultIssued: ("Ban hành kết quả", None, frozenset({"result_ref", "valid_to", "outcome", "delivery"})),
     ResultDelivered: ("Trả kết quả", None, frozenset({"channel"})),
+    ResultRevoked: ("Thu hồi kết quả", "unit", frozenset({"number", "symbol", "reason", "legal_basis"})),
     DeadlineExtended: (
         "Gia hạn ngày hẹn trả",
         None,

@@ -203,6 +203,48 @@ async def test_of_two_desks_that_hand_over_at_once_one_does(office: Office) -> N
     assert [name for _, name in await office.events(code)].count("ResultDelivered") == 1
 
 
+# ── revoked ──
+
+REVOCATION = {"reason": "Trích lục ghi sai ngày đăng ký so với Sổ hộ tịch", "legal_basis": "Điều 69 Luật Hộ tịch"}
+
+
+async def test_a_revoked_result_serves_nobody_and_nothing_else_changes(office: Office) -> None:
+    code = await office.issued()
+    leader, path = office.officers["leader"], f"/dossiers/{code}/result-revocation"
+    before = await office.db.fetchrow("SELECT sha256, number FROM result WHERE dossier_code = $1", code)
+    await office.call("POST", path, office.strangers["leader"], 403, json=REVOCATION)
+    await office.call("POST", path, office.officers["clerk"], 403, json=REVOCATION)
+    await office.call("POST", path, leader, 422, json={"reason": "sai"})
+
+    done = await office.call("POST", path, leader, json=REVOCATION)
+    again = await office.call("POST", path, leader, json=REVOCATION)
+
+    assert done["status"] == "returned", "the dossier was settled and stays so"
+    assert again["version"] == done["version"]
+    refused = await office.call("GET", f"/dossiers/{code}/result", office.an, 409)
+    assert refused["type"].endswith("result-no-longer-in-force")
+    (kept,) = (await office.call("GET", "/documents", office.an))["items"]
+    assert (kept["dossier_code"], kept["in_force"], bool(kept["revoked_at"])) == (code, False, True)
+    assert await office.db.fetchrow("SELECT sha256, number FROM result WHERE dossier_code = $1", code) == before
+    assert await office.download(await office.call("GET", f"/dossiers/{code}/result", leader)), "officers still read it"
+    line = (await office.call("GET", f"/dossiers/{code}", office.an))["history"][-1]
+    assert (line["act"], line["reason"]) == ("revoke_result", REVOCATION["reason"])
+    said = (await office.bodies(code))["ResultRevoked"]
+    assert (said["number"], said["symbol"], said["version"]) == ("1", "TLHT-BS", done["version"])
+
+
+async def test_only_what_was_handed_over_is_revoked(office: Office) -> None:
+    code = await office.issued(delivery="desk")
+    await office.call("POST", f"/dossiers/{code}/result-revocation", office.officers["leader"], 409, json=REVOCATION)
+
+
+async def test_of_two_that_revoke_at_once_it_is_said_once(office: Office) -> None:
+    code = await office.issued()
+    path = f"/dossiers/{code}/result-revocation"
+    await asyncio.gather(*(office.call("POST", path, office.officers["leader"], json=REVOCATION) for _ in range(4)))
+    assert [name for _, name in await office.events(code)].count("ResultRevoked") == 1
+
+
 # ── kinds of results ──
 
 PROVINCE = tenant.load("deploy/tenants/an-binh")

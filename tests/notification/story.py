@@ -14,6 +14,7 @@ from contracts.dossier import (
     InterlinkedSubmitted,
     MemberState,
     ResultIssued,
+    ResultRevoked,
     SupplementRequested,
 )
 from contracts.payment import PaymentEvent
@@ -40,8 +41,8 @@ def issued(version: int, *, delivery: DeliveryMethod = DeliveryMethod.ONLINE) ->
 
 
 def of_the_clock() -> list[DossierEvent]:
-    """What is asked, put off, closed, refused and stopped, each as the published example of its event has it."""
-    events = (SupplementRequested, DeadlineExtended, DossierClosed, DossierRejected, DossierStopped)
+    """What is asked, put off, closed, refused, stopped and revoked, each as in its published example."""
+    events = (SupplementRequested, DeadlineExtended, DossierClosed, DossierRejected, DossierStopped, ResultRevoked)
     return [event.model_validate_json((EXAMPLES / f"{event.__name__}.v1.json").read_text("utf-8")) for event in events]
 
 

@@ -140,6 +140,7 @@ class Act(StrEnum):
     REFUSE = "refuse"
     DELIVER = "deliver"
     DELIVER_UNSIGNED = "deliver_unsigned"
+    REVOKE_RESULT = "revoke_result"
     EXTEND = "extend"
     WITHDRAW = "withdraw"
     STOP = "stop"
@@ -254,6 +255,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row("D21", Act.WITHDRAW, UNDECIDED, S.WITHDRAWN, {R.OWNER}, "DossierWithdrawn"),
     _row("D22", Act.STOP, ACTIVE, S.STOPPED, {R.LEADER}, "DossierStopped"),
     _row("D23", Act.CLOSE, SUPPLEMENT_REQUESTED, S.CLOSED_INCOMPLETE, {R.SYSTEM}, "DossierClosed"),
+    # I-R2: what was handed over was wrong. The dossier was settled and stays so; its document is no longer in force.
+    _row("D26", Act.REVOKE_RESULT, {S.RETURNED}, None, {R.LEADER}, "ResultRevoked"),
     # The parent of an interlinked group (§4.6): its state follows from its members' states alone.
     _row("L1", Act.SUBMIT_INTERLINKED, {S.DRAFT}, S.INTERLINKED, {R.OWNER}, "InterlinkedSubmitted"),
     _row("L2", Act.MEMBERS_MOVED, PARENT, None, {R.SYSTEM}, "InterlinkedProgressed"),

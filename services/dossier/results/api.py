@@ -40,6 +40,7 @@ from services.dossier.results import domain, signing, store, uploads, words
 from services.dossier.results.domain import Result, ResultState
 from services.dossier.results.handover.store import handed_over
 from services.dossier.results.keys import Keys
+from services.dossier.results.revocation.domain import ResultNoLongerInForce
 from services.dossier.results.signing import Check
 from services.dossier.settings import Settings
 from services.dossier.tenant import Tenant, TenantDep
@@ -329,6 +330,6 @@ async def get_result(code: Code, caller: Caller, db: Db, files: FilesDep, respon
     dossier = await readable(db, code, caller)
     result = await store.read(db, code)
     if result.state is not ResultState.PUBLISHED and not isinstance(caller, OfficerToken):
-        raise domain.ResultNotReady
+        raise ResultNoLongerInForce if result.state is ResultState.REVOKED else domain.ResultNotReady
     etag(response, dossier.version)
     return Link(url=files.presign_download(f"clean/{result.sha256}", file_name=f"ket-qua-{code}.pdf"))

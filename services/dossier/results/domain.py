@@ -43,6 +43,8 @@ class ResultState(StrEnum):
     SIGNED_BY_LEADER = "signed_by_leader"
     NUMBERED = "numbered"
     PUBLISHED = "published"
+    REVOKED = "revoked"
+    """Published once, and no longer in force."""
 
 
 class ResultSignatureMissing(Refusal):

@@ -43,6 +43,7 @@ LABELS: Mapping[Act, str] = {
     Act.SIGN_LATER: "Cập nhật bản kết quả đã ký số",
     Act.DELIVER: "Trả kết quả",
     Act.DELIVER_UNSIGNED: "Trả kết quả khi bản điện tử chưa ký số",
+    Act.REVOKE_RESULT: "Thu hồi kết quả",
     Act.EXTEND: "Xin lỗi và hẹn lại ngày trả",
     Act.WITHDRAW: "Rút hồ sơ",
     Act.STOP: "Dừng giải quyết",
