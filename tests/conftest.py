@@ -19,7 +19,8 @@ from tests import scanners
 from tests.collector import Collector
 from tests.scanners import Listening
 
-MakeDatabase = Callable[[str], Awaitable[Database]]
+MakeDatabase = Callable[..., Awaitable[Database]]
+Fill = Callable[[Database], Awaitable[None]]
 
 KINDS: dict[str, Callable[[], AbstractAsyncContextManager[Infra]]] = {
     "embedded": partial(infrastructure.embedded, durable=False),
@@ -66,13 +67,16 @@ async def templates(infra: Infra) -> AsyncIterator[dict[str, Place]]:
 
 @pytest.fixture
 async def make_database(infra: Infra, templates: dict[str, Place]) -> AsyncIterator[MakeDatabase]:
-    """`await make_database("payment")`: a new database of that service, seen as the service sees it."""
+    """`await make_database("payment")`: a new database of that service, seen as the service sees it.
+
+    What many tests begin with is put in once: `make_database("dossier", "its catalogue", publish)`.
+    """
     opened: list[tuple[Database, Place]] = []
 
-    async def make(service: str) -> Database:
-        if service not in templates:
-            templates[service] = await _template(infra, service)
-        template = templates[service]
+    async def make(service: str, filled_with: str = "", fill: Fill | None = None) -> Database:
+        if service + filled_with not in templates:
+            templates[service + filled_with] = await _template(infra, service, fill)
+        template = templates[service + filled_with]
         place = await databases.copy(template, f"{template.database.replace('template', 'copy')}_{next(_numbers)}")
         database = await Database.open(place.database_url)
         opened.append((database, place))
@@ -84,12 +88,16 @@ async def make_database(infra: Infra, templates: dict[str, Place]) -> AsyncItera
         await databases.drop(infra.postgres, place.database)
 
 
-async def _template(infra: Infra, service: str) -> Place:
+async def _template(infra: Infra, service: str, fill: Fill | None) -> Place:
     run = f"{_session}_{next(_numbers)}"
     owner, app = (Role(f"test_{service}_{kind}_{run}", "test") for kind in ("owner", "app"))
     place = Place(infra.postgres, f"test_{service}_template_{run}", owner, app)
     await databases.ensure(place)
     await migrate(place.migration_url, service, place.database_url)
+    if fill:
+        database = await Database.open(place.database_url)
+        await fill(database)
+        await database.close()
     return place
 
 

@@ -18,7 +18,7 @@ from tests.dossier.office import ISSUER, PASSWORD, Identity, Issued, Office, cer
 from tests.dossier.signers import PublicCA
 from tests.scanners import Listening
 
-MakeDatabase = Callable[[str], Awaitable[Database]]
+MakeDatabase = Callable[..., Awaitable[Database]]
 
 
 @pytest.fixture(scope="session")
@@ -87,8 +87,8 @@ def settings(
 @pytest.fixture
 async def office(settings: Settings, make_database: MakeDatabase) -> AsyncIterator[Office]:
     """The service with its catalogue loaded."""
-    db, identity = await make_database("dossier"), Identity()
-    await publish_folder(db)
+    db = await make_database("dossier", f"the catalogue of {settings.tenant}", publish_folder)
+    identity = Identity()
     app.state.db, app.state.settings = db, settings
     app.state.verifier = auth.Verifier("dossier", auth.Keys(ISSUER))
     app.state.verifier.keys.use(identity.jwks)
