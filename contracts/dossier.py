@@ -631,9 +631,10 @@ class ResultDelivered(AboutDossier):
 
 
 class ResultRevoked(AboutDossier):
-    """The leader revoked a result that was handed over: it is no longer in force. The dossier stays finished.
+    """A result that was handed over is no longer in force: revoked, or replaced by another document.
 
-    Whoever rests on the document, or shows it, says so from now on. The file itself is unchanged.
+    The dossier stays finished. Whoever rests on the document, or shows it, says so from now on. The file is
+    unchanged.
     """
 
     result_ref: str
@@ -652,6 +653,10 @@ class ResultRevoked(AboutDossier):
     """The legal text, in Vietnamese."""
     revoked_at: AwareDatetime
     """Since when it is no longer in force, in UTC."""
+    replaced_by: str | None = None
+    """Number and symbol of the document that is in force instead, `16/TLHT-BS`; null when nothing is."""
+    replacement_sha256: str | None = None
+    """SHA-256 of that document's file, in lower-case hex; null with `replaced_by`."""
 
 
 class DeadlineExtended(AboutDossier):

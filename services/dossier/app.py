@@ -32,6 +32,7 @@ from services.dossier.processing.work import api as work
 from services.dossier.registers import api as registers
 from services.dossier.results import api as results
 from services.dossier.results import uploads
+from services.dossier.results.correction import api as correction
 from services.dossier.results.handover import api as handover
 from services.dossier.results.revocation import api as revocation
 from services.dossier.settings import Settings
@@ -68,6 +69,7 @@ app = service(
         uploads.router,
         handover.router,
         revocation.router,
+        correction.router,
         forms.router,
         registers.router,
         groups.router,

@@ -214,8 +214,10 @@ def _stopped(event: DossierStopped, about: Correspondence, province: Province) -
 
 
 def _revoked(event: ResultRevoked, about: Correspondence, province: Province) -> dict[str, str]:
+    replaced = f" Kết quả thay thế: số {event.replaced_by}." if event.replaced_by else ""
     return {
-        "number": f"{event.number}/{event.symbol}", "reason": event.reason, "legal_basis": event.legal_basis,
+        "number": f"{event.number}/{event.symbol}", "replaced": replaced, "reason": event.reason,
+        "legal_basis": event.legal_basis,
         "lookup_url": _own_dossier(about, province),
     }  # fmt: skip
 
@@ -256,7 +258,7 @@ RULES: Mapping[type, Rule] = {
     ResultIssued: _rule("result_ready", True, ByText.OPT_IN, _issued, "place", "result_url"),
     ResultDelivered: _rule("result_returned", False, ByText.OPT_IN, _delivered, "date"),
     ResultRevoked: _rule(
-        "result_revoked", True, ByText.OPT_IN, _revoked, "number", "reason", "legal_basis", "lookup_url"
+        "result_revoked", True, ByText.OPT_IN, _revoked, "number", "replaced", "reason", "legal_basis", "lookup_url"
     ),
 }
 """Event → its template, whether by e-mail, whether by text message, and what it gives the template to say."""

@@ -340,7 +340,11 @@ TOLD: dict[type, tuple[str, str | None, frozenset[str]]] = {
     ResultSigned: ("Ký số kết quả", None, frozenset({"number", "symbol"})),
     ResultIssued: ("Ban hành kết quả", None, frozenset({"result_ref", "valid_to", "outcome", "delivery"})),
     ResultDelivered: ("Trả kết quả", None, frozenset({"channel"})),
-    ResultRevoked: ("Thu hồi kết quả", "unit", frozenset({"number", "symbol", "reason", "legal_basis"})),
+    ResultRevoked: (
+        "Thu hồi hoặc thay thế kết quả",
+        "unit",
+        frozenset({"number", "symbol", "reason", "legal_basis", "replaced_by"}),
+    ),
     DeadlineExtended: (
         "Gia hạn ngày hẹn trả",
         None,

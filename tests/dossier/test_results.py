@@ -245,6 +245,44 @@ async def test_of_two_that_revoke_at_once_it_is_said_once(office: Office) -> Non
     assert [name for _, name in await office.events(code)].count("ResultRevoked") == 1
 
 
+# ── replaced ──
+
+
+async def test_a_replaced_result_stays_as_it_was_and_another_is_in_force(office: Office, settings: Settings) -> None:
+    code = await office.issued()
+    old = await office.download(await office.call("GET", f"/dossiers/{code}/result", office.an))
+    outcome = (await office.call("GET", f"/dossiers/{code}", office.an))["outcome"]
+    path, by = f"/dossiers/{code}/correction", office.officers
+    wanted = {**REVOCATION, "found": {"register_no": "77"}}
+    await office.call("POST", f"{path}/signature", by["leader"], 409)
+    await office.call("POST", path, office.strangers["specialist"], 403, json=wanted)
+    await office.call("POST", path, by["specialist"], json=wanted)
+    await office.call("POST", f"{path}/issuance", by["clerk"], 409)
+    await office.call("POST", f"{path}/signature", office.everything, 403)
+    await office.call("POST", f"{path}/signature", by["leader"])
+    link = await office.call("GET", f"/dossiers/{code}/result", office.an)
+    assert await office.download(link) == old, "in force until the new one is published"
+
+    done = await office.call("POST", f"{path}/issuance", by["clerk"])
+    await office.call("POST", f"{path}/issuance", by["clerk"], 409)
+
+    new = await office.download(await office.call("GET", f"/dossiers/{code}/result", office.an))
+    checked = await signing.check(new, Keys.of(settings).roots, signing.LEADER, signing.SEAL)
+    assert checked.valid, checked.why
+    assert signing.text_of(new, signing.NUMBER) == "Số: 2/TLHT-BS"
+    kept = (await office.call("GET", "/documents", office.an))["items"]
+    assert {(each["number"], each["in_force"]) for each in kept} == {("1/TLHT-BS", False), ("2/TLHT-BS", True)}
+    assert {each["sha256"] for each in kept} == {sha256(old), sha256(new)}
+    view = await office.call("GET", f"/dossiers/{code}", office.an)
+    assert (view["status"], view["outcome"]) == ("returned", outcome)
+    assert view["history"][-1]["act"] == "replace_result"
+    said = (await office.bodies(code))["ResultRevoked"]
+    assert (said["number"], said["replaced_by"], said["version"]) == ("1", "2/TLHT-BS", done["version"])
+    gone = await office.db.fetchrow("SELECT sha256, document FROM replaced_result WHERE dossier_code = $1", code)
+    assert gone
+    assert (gone["sha256"], gone["document"]["state"]) == (sha256(old), "replaced")
+
+
 # ── kinds of results ──
 
 PROVINCE = tenant.load("deploy/tenants/an-binh")

@@ -42,7 +42,7 @@ Code = Annotated[str, Path(pattern="^[A-Za-z0-9.-]{1,60}$")]
 
 TOLD_TO_THE_APPLICANT = frozenset(
     {Act.REJECT, Act.REFUSE, Act.STOP, Act.WITHDRAW, Act.CLOSE, Act.EXTEND, Act.REQUEST_SUPPLEMENT}
-    | {Act.REQUEST_OBLIGATION, Act.REVOKE_RESULT}
+    | {Act.REQUEST_OBLIGATION, Act.REVOKE_RESULT, Act.REPLACE_RESULT}
 )
 """Acts whose reason is meant for the applicant; notes, questions and comments stay inside the offices."""
 

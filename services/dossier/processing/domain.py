@@ -141,6 +141,7 @@ class Act(StrEnum):
     DELIVER = "deliver"
     DELIVER_UNSIGNED = "deliver_unsigned"
     REVOKE_RESULT = "revoke_result"
+    REPLACE_RESULT = "replace_result"
     EXTEND = "extend"
     WITHDRAW = "withdraw"
     STOP = "stop"
@@ -257,6 +258,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row("D23", Act.CLOSE, SUPPLEMENT_REQUESTED, S.CLOSED_INCOMPLETE, {R.SYSTEM}, "DossierClosed"),
     # I-R2: what was handed over was wrong. The dossier was settled and stays so; its document is no longer in force.
     _row("D26", Act.REVOKE_RESULT, {S.RETURNED}, None, {R.LEADER}, "ResultRevoked"),
+    _row("D27", Act.REPLACE_RESULT, {S.RETURNED}, None, {R.CLERK}, "ResultRevoked"),
     # The parent of an interlinked group (§4.6): its state follows from its members' states alone.
     _row("L1", Act.SUBMIT_INTERLINKED, {S.DRAFT}, S.INTERLINKED, {R.OWNER}, "InterlinkedSubmitted"),
     _row("L2", Act.MEMBERS_MOVED, PARENT, None, {R.SYSTEM}, "InterlinkedProgressed"),

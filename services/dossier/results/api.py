@@ -80,7 +80,7 @@ class Proposal(BaseModel):
     )  # fmt: skip
 
 
-async def _keep(files: Files, pdf: bytes) -> str:
+async def keep(files: Files, pdf: bytes) -> str:
     """Store the file under its SHA-256; the name. Storing it again changes nothing."""
     digest = _digest(pdf)
     await files.put(f"clean/{digest}", pdf, PDF)
@@ -110,7 +110,7 @@ async def propose_result(
     if refusal:
         return moved(await _propose(await later.begin(), dossier, None, who, flow, refusal), response)
     found = body.found if body else {}
-    _fits(dossier, procedure, found)
+    fits(dossier, procedure, found)
     form, moment = words.form_of(procedure.result), now()
     url = making.lookup_url(request.app.state.settings, code)
     if body and body.upload_id:
@@ -121,12 +121,12 @@ async def propose_result(
         own, about = b"", words.facts(form, dossier, procedure, tenant, found, url)
         template = form.template
     document = await asyncio.to_thread(typesetting.typeset, template, about, as_of=moment)
-    sha256 = await _keep(files, await asyncio.to_thread(signing.add_fields, document, after=own))
+    sha256 = await keep(files, await asyncio.to_thread(signing.add_fields, document, after=own))
     result = Result(code, ResultState.DRAFT, form.document_type, form.symbol, sha256, drafted_at=moment)
     return moved(await _propose(await later.begin(), dossier, result, who, flow), response)
 
 
-def _fits(dossier: Dossier, procedure: Procedure, found: dict[str, str]) -> None:
+def fits(dossier: Dossier, procedure: Procedure, found: dict[str, str]) -> None:
     """What the specialist found answers the same questions by the same rules."""
     eform = procedure.eform_of(procedure.case(dossier.facts.case))
     if found and (faults := answers.check(eform, {**dossier.facts.answers, **found}) if eform else ()):
@@ -163,14 +163,18 @@ async def sign_result(
     on_paper = body is not None and body.on_paper
     sha256 = result.sha256
     if not on_paper:
-        signed = await _signed(dossier, await files.read(f"clean/{sha256}"), who, tenant, request.app.state.settings)
-        sha256 = await _keep(files, signed)
+        signed = await signed_by_leader(
+            dossier, await files.read(f"clean/{sha256}"), who, tenant, request.app.state.settings
+        )
+        sha256 = await keep(files, signed)
     _, flow = await flow_of(db, dossier, tenant)
     approved = await _sign(await later.begin(), dossier, result, sha256, who, flow, on_paper=on_paper)
     return moved(approved, response, work.conflicts(approved, who.ref, who.name))
 
 
-async def _signed(dossier: Dossier, draft: bytes, who: OfficerToken, tenant: Tenant, settings: Settings) -> bytes:
+async def signed_by_leader(
+    dossier: Dossier, draft: bytes, who: OfficerToken, tenant: Tenant, settings: Settings
+) -> bytes:
     """The draft with the leader's signature, checked."""
     keys, title = Keys.of(settings), f"Lãnh đạo {words.unit_of(dossier, tenant).name}"
 
@@ -215,17 +219,24 @@ async def issue_result(
     result = await _numbered(db, code, who)
     if result.on_paper:
         return moved(await _issue(await later.begin(), code, result, result.sha256, who), response)
-    keys = Keys.of(request.app.state.settings)
     content = await files.read(f"clean/{result.sha256}")
+    sha256 = await keep(files, await sealed(db, dossier, result, content, tenant, request.app.state.settings))
+    return moved(await _issue(await later.begin(), code, result, sha256, who), response)
+
+
+async def sealed(
+    db: Database, dossier: Dossier, result: Result, content: bytes, tenant: Tenant, settings: Settings
+) -> bytes:
+    """The signed document with its number and the agency's seal, checked."""
+    keys, url = Keys.of(settings), making.lookup_url(settings, dossier.code)
     seal = await asyncio.to_thread(keys.seal, dossier.current_unit)  # opening it may ask a token or a service
-    sealed = await asyncio.to_thread(
+    done = await asyncio.to_thread(
         signing.number_and_seal, content, seal, number=result.full_number,
         place_and_date=place_and_date(words.unit_of(dossier, tenant), now()),
-        head=with_head(making.lookup_url(request.app.state.settings, code), await history.head(db, code)), at=now(),
+        head=with_head(url, await history.head(db, dossier.code)), at=now(),
     )  # fmt: skip
-    _demand(await asyncio.to_thread(_check, sealed, keys, signing.LEADER, signing.SEAL))
-    sha256 = await _keep(files, sealed)
-    return moved(await _issue(await later.begin(), code, result, sha256, who), response)
+    _demand(await asyncio.to_thread(_check, done, keys, signing.LEADER, signing.SEAL))
+    return done
 
 
 async def _numbered(db: Database, code: str, who: OfficerToken) -> Result:
@@ -289,7 +300,7 @@ async def provide_signed_result(
     data = await uploads.written_elsewhere(db, files, code, body.upload_id)
     roots = Keys.of(request.app.state.settings).roots
     _demand(await asyncio.to_thread(asyncio.run, signing.check_all(data, roots)))
-    sha256 = await _keep(files, data)
+    sha256 = await keep(files, data)
     return moved(await _complete(await later.begin(), code, sha256, who), response)
 
 

@@ -43,6 +43,8 @@ class ResultState(StrEnum):
     SIGNED_BY_LEADER = "signed_by_leader"
     NUMBERED = "numbered"
     PUBLISHED = "published"
+    REPLACED = "replaced"
+    """Published once; another document has taken its place."""
     REVOKED = "revoked"
     """Published once, and no longer in force."""
 
@@ -137,7 +139,7 @@ def issue(
     signed = move(dossier, Act.SIGN, by, now)
     sealed = replace(
         result, state=ResultState.PUBLISHED, sha256=sha256, verification=verification,
-        issued_at=now, valid_to=_valid_to(kind, now),
+        issued_at=now, valid_to=valid_to(kind, now),
     )  # fmt: skip
     outcome = punctuality(now, dossier.original_due_at)
     ready = replace(move(signed, Act.ISSUE, by, now), result_at=now, outcome=outcome)
@@ -194,7 +196,7 @@ def _issued(dossier: Dossier, result: Result, kind: ResultKind, outcome: Punctua
     )  # fmt: skip
 
 
-def _valid_to(kind: ResultKind, now: datetime) -> date | None:
+def valid_to(kind: ResultKind, now: datetime) -> date | None:
     """The last day of validity, counted in months from the day of issue."""
     if kind.keep_forever or not kind.valid_months:
         return None

@@ -44,6 +44,7 @@ LABELS: Mapping[Act, str] = {
     Act.DELIVER: "Trả kết quả",
     Act.DELIVER_UNSIGNED: "Trả kết quả khi bản điện tử chưa ký số",
     Act.REVOKE_RESULT: "Thu hồi kết quả",
+    Act.REPLACE_RESULT: "Ban hành kết quả thay thế",
     Act.EXTEND: "Xin lỗi và hẹn lại ngày trả",
     Act.WITHDRAW: "Rút hồ sơ",
     Act.STOP: "Dừng giải quyết",
