@@ -32,6 +32,7 @@ VALUES = {
     "law": "Luật Hộ tịch số 60/2014/QH13, Điều 64",
     "legal_basis": "Luật Hộ tịch số 60/2014/QH13, Điều 64",
     "replaced": "16/TLHT-BS",
+    "number": "17/TLHT-BS",
     "amount": "1.600.000",
     "receipt": "0000001",
     "place": "Trung tam Phuc vu hanh chinh cong tinh An Binh",
