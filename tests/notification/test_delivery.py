@@ -11,6 +11,7 @@ import pytest
 from deploy.standins.sms.app import Gateway
 from deploy.standins.sms.app import create as sms_gateway
 from kit import settings as kit_settings
+from kit.clients import ServiceClient
 from kit.clock import now
 from kit.db import Database
 from kit.timers import Timer
@@ -88,7 +89,7 @@ def configure(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     monkeypatch.setitem(loaded, Settings, Settings(**fields))
     monkeypatch.setitem(loaded, kit_settings.Settings, Settings(**fields))
     for name in ("identity", "dossier"):
-        monkeypatch.setattr(clients, name, clients.ServiceClient(name))
+        monkeypatch.setattr(clients, name, ServiceClient(name))
     words.province.cache_clear()
 
 

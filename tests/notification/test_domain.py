@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from contracts.dossier import DeliveryMethod, DossierEvent
+from contracts.dossier import DeliveryMethod, DossierEvent, DossierSubmitted, InterlinkedSubmitted
 from contracts.notification import MessageChannel
 from contracts.payment import PaymentEvent
 from services.notification import domain
@@ -82,12 +82,13 @@ def test_the_place_of_the_result_follows_the_delivery(delivery: DeliveryMethod, 
 
 
 def test_the_phone_gets_the_code_of_the_interlinked_dossier_and_not_those_of_its_members() -> None:
+    told: dict[str, InterlinkedSubmitted | DossierSubmitted] = {
+        "parent": story.interlinked(),
+        "member": story.submitted().model_copy(update={"parent_code": story.CODE}),
+    }
     ways = {
         name: [message.channel for message in domain.messages(event, domain.correspondence(event), PROVINCE)]
-        for name, event in {
-            "parent": story.interlinked(),
-            "member": story.submitted().model_copy(update={"parent_code": story.CODE}),
-        }.items()
+        for name, event in told.items()
     }
     assert SMS in ways["parent"]
     assert ways["member"] == [IN_APP, EMAIL]
