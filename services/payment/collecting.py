@@ -14,7 +14,9 @@ from kit import ids
 from kit.db import Connection
 from kit.settings import load
 from services.payment import domain, store
-from services.payment.domain import Bill, Outcome, ReceiptNumber, Report, Verdict
+from services.payment.domain import Bill, Outcome, Report, Verdict
+from services.payment.receipts import domain as numbering
+from services.payment.receipts.domain import ReceiptNumber
 from services.payment.reconciliation import store as reviews
 from services.payment.reconciliation.domain import Kind
 from services.payment.settings import PaymentSettings
@@ -44,7 +46,7 @@ async def settle(tx: Connection, report: Report, now: datetime) -> Verdict:
 
 async def pay(tx: Connection, bill: Bill, report: Report, now: datetime) -> None:
     """The money settles what is owed: ledger, receipts and events together."""
-    numbers = await _take_numbers(tx, domain.receipt_kinds(bill, report), domain.local_year(now))
+    numbers = await _take_numbers(tx, domain.receipt_kinds(bill, report), numbering.local_year(now))
     await store.save(tx, *domain.pay(bill, report, numbers, now))
 
 
@@ -53,7 +55,7 @@ async def _take_numbers(tx: Connection, kinds: Iterable[FeeKind], year: int) -> 
     settings = load(PaymentSettings)
     numbers = []
     for kind in kinds:
-        symbol = domain.symbol(settings.receipt_letters[kind], year)
+        symbol = numbering.symbol(settings.receipt_letters[kind], year)
         number = await store.take_number(tx, symbol, year)
         numbers.append(ReceiptNumber(kind, settings.receipt_form, symbol, year, number))
     return numbers

@@ -8,21 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from contracts.dossier import DossierAwaitingPayment, DossierSubmitted, OwnerLinked
 from contracts.money import FeeKind, FeeLine, FeeTiming
 from contracts.payment import FeePaid, FeeRequested, FeeWaived, PaymentEvent, PaymentMethod, ReceiptIssued
 from contracts.refusal import Refusal
+from services.payment.ledger.domain import OWED_BACK, REVERSED, Entry, Movement, Posting, held_by
+from services.payment.receipts.domain import RECEIPT_KINDS, Receipt, ReceiptNumber
 
 ATTEMPT_LIFE = timedelta(minutes=15)
-VIET_NAM = ZoneInfo("Asia/Ho_Chi_Minh")
-OWED_BACK = "owed_back"
-"""The account of money that is not ours."""
-REVERSED = "reversed"
-"""The account of money that was taken back from us and that a person has to look at."""
-RECEIPT_KINDS = (FeeKind.PHI, FeeKind.LE_PHI)
-"""The kinds of money that the state gives a receipt for, one receipt each; postage is never on it."""
 
 
 class AssessmentState(StrEnum):
@@ -158,80 +152,7 @@ class Capture:
     """When the attempt began."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptNumber:
-    """A number taken from its series, to be used in the same transaction, so that the series has no gap."""
-
-    kind: FeeKind
-    form_symbol: str
-    symbol: str
-    year: int
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.number:07d}"
-
-    @property
-    def ref(self) -> str:
-        """Names the receipt in addresses and events: symbol, year and number are unique together."""
-        return f"{self.symbol}.{self.year}.{self}"
-
-
 # What an act adds for ever. Such records are written once and never change.
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One side of a posting: a debit is positive, a credit negative."""
-
-    account: str
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """Money that moved, booked twice: its entries add up to zero."""
-
-    assessment_id: UUID
-    attempt_id: UUID
-    provider: str
-    transaction: str
-    """The provider's number of this movement: a refund has its own."""
-    moved_at: datetime
-    pays: bool
-    """Whether it settles the assessment; money that does not has to go back."""
-    entries: tuple[Entry, ...]
-    movement: "Movement"
-
-    @property
-    def amount(self) -> int:
-        """What moved."""
-        return sum(entry.amount for entry in self.entries if entry.amount > 0)
-
-
-class Movement(StrEnum):
-    """What the money did."""
-
-    CAPTURE = "capture"
-    """The provider took it from the payer."""
-    REFUND = "refund"
-    """The provider gave it back."""
-    REVERSAL = "reversal"
-    """The provider or the payer's bank took it back by itself."""
-    SETTLEMENT = "settlement"
-    """The provider paid it out to our bank account."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Biên lai for one kind of money (Nghị định 123/2020/NĐ-CP)."""
-
-    number: ReceiptNumber
-    assessment_id: UUID
-    attempt_id: UUID
-    lines: tuple[FeeLine, ...]
-    amount: int
-    issued_at: datetime
 
 
 class Surplus(StrEnum):
@@ -494,11 +415,6 @@ def _posting(attempt: PaymentAttempt, report: Report, now: datetime, credit: Ite
     )
 
 
-def held_by(provider: str) -> str:
-    """The account of money that a provider holds for us: what it took, less what it gave back or paid out."""
-    return f"provider:{provider}"
-
-
 def _news(
     bill: Bill, attempt: PaymentAttempt, report: Report, receipts: Iterable[Receipt], now: datetime
 ) -> list[PaymentEvent]:
@@ -524,16 +440,6 @@ def receipt_kinds(bill: Bill, report: Report) -> list[FeeKind]:
     """The receipts that this payment needs: one for charges (phí), one for fees (lệ phí)."""
     paid = bill.assessment(bill.attempt(report.reference).assessment_id).by_kind()
     return [kind for kind in RECEIPT_KINDS if kind in paid]
-
-
-def symbol(letters: str, year: int) -> str:
-    """Ký hiệu biên lai: registered letters, two digits of the year, E for electronic: `LA-26E`."""
-    return f"{letters}-{year % 100:02d}E"
-
-
-def local_year(now: datetime) -> int:
-    """The year whose receipt numbers are in use; it begins at midnight in Viet Nam."""
-    return now.astimezone(VIET_NAM).year
 
 
 def _receipt(assessment: FeeAssessment, attempt: PaymentAttempt, number: ReceiptNumber, now: datetime) -> Receipt:

@@ -15,11 +15,11 @@ from services.payment.domain import (
     Bill,
     FeeAssessment,
     PaymentAttempt,
-    Posting,
-    Receipt,
     Record,
     RefundCase,
 )
+from services.payment.ledger.domain import Posting
+from services.payment.receipts.domain import Receipt
 
 REFUND = "refund"
 """The job that asks a provider to give money back, keyed by the refund's id."""

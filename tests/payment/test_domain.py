@@ -16,14 +16,14 @@ from services.payment.domain import (
     FeeAssessment,
     NothingToPay,
     Outcome,
-    Posting,
-    Receipt,
-    ReceiptNumber,
     RefundCase,
     Report,
     Surplus,
     Verdict,
 )
+from services.payment.ledger.domain import Posting
+from services.payment.receipts import domain as numbering
+from services.payment.receipts.domain import Receipt, ReceiptNumber
 
 CODE = "H99.02.01-261122-0001"
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -56,7 +56,7 @@ def success(reference: str, amount: int = 16_000, transaction: str = "14226112")
 
 
 def number(kind: FeeKind, n: int = 1) -> ReceiptNumber:
-    return ReceiptNumber(kind, "01BLP0-001", domain.symbol("LA", 2026), 2026, n)
+    return ReceiptNumber(kind, "01BLP0-001", numbering.symbol("LA", 2026), 2026, n)
 
 
 def paid(bill: Bill, report: Report) -> tuple[Bill, tuple[PaymentEvent, ...]]:
@@ -275,9 +275,9 @@ def test_a_move_that_the_table_does_not_have_is_impossible() -> None:
     ],
 )
 def test_the_year_of_a_receipt_begins_at_midnight_in_viet_nam(now: datetime, year: int) -> None:
-    assert domain.local_year(now) == year
+    assert numbering.local_year(now) == year
 
 
 def test_a_receipt_number_has_seven_digits_and_its_series_the_year() -> None:
     assert str(number(FeeKind.PHI, 42)) == "0000042"
-    assert domain.symbol("PA", 2027) == "PA-27E"
+    assert numbering.symbol("PA", 2027) == "PA-27E"

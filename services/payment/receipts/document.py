@@ -19,7 +19,7 @@ from pyhanko.sign import fields, signers
 
 from contracts.money import FeeKind
 from kit.problems import Unavailable
-from services.payment.domain import VIET_NAM
+from services.payment.receipts.domain import VIET_NAM
 from services.payment.receipts.store import Kept
 from services.payment.settings import PaymentSettings
 from services.payment.words import dong, in_words

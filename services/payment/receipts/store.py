@@ -7,7 +7,7 @@ from uuid import UUID
 
 from contracts.money import FeeKind
 from kit.db import Connection, Database
-from services.payment.domain import Receipt, ReceiptNumber
+from services.payment.receipts.domain import Receipt, ReceiptNumber
 from services.payment.store import lines
 
 

@@ -10,7 +10,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from contracts.refusal import Refusal
-from services.payment.domain import VIET_NAM, Movement
+from services.payment.ledger.domain import Movement
+from services.payment.receipts.domain import VIET_NAM
 
 
 class Bucket(StrEnum):

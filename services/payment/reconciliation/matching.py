@@ -13,7 +13,8 @@ from kit.clock import now
 from kit.db import Connection, Database
 from services.payment import collecting
 from services.payment import store as bills
-from services.payment.domain import Movement, Outcome, Report, Verdict, reverse
+from services.payment.domain import Outcome, Report, Verdict, reverse
+from services.payment.ledger.domain import Movement
 from services.payment.providers.registry import providers
 from services.payment.reconciliation import store
 from services.payment.reconciliation.domain import Bucket, Kind, Line

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kit import ids, timers
 from kit.db import Connection, Database
-from services.payment.domain import Movement
+from services.payment.ledger.domain import Movement
 from services.payment.reconciliation.domain import Bucket, Kind, Line, Period
 
 RECONCILE = "statement.reconcile"

@@ -11,18 +11,8 @@ from uuid import UUID
 
 from contracts.payment import FeeRefunded
 from contracts.refusal import Refusal
-from services.payment.domain import (
-    OWED_BACK,
-    AssessmentState,
-    Bill,
-    Capture,
-    Entry,
-    Movement,
-    Posting,
-    Surplus,
-    change,
-    held_by,
-)
+from services.payment.domain import AssessmentState, Bill, Capture, Surplus, change
+from services.payment.ledger.domain import OWED_BACK, Entry, Movement, Posting, held_by
 
 
 class RefundState(StrEnum):

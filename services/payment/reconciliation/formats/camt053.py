@@ -10,7 +10,8 @@ from datetime import date, datetime, time
 
 from lxml import etree
 
-from services.payment.domain import VIET_NAM, Movement
+from services.payment.ledger.domain import Movement
+from services.payment.receipts.domain import VIET_NAM
 from services.payment.reconciliation.domain import Line, StatementUnreadable
 
 REFERENCE = re.compile(r"MC[A-Z2-7]{12}")

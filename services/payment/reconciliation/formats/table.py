@@ -11,7 +11,7 @@ import csv
 from datetime import date, datetime
 from io import StringIO
 
-from services.payment.domain import Movement
+from services.payment.ledger.domain import Movement
 from services.payment.reconciliation.domain import Line, StatementUnreadable
 
 COLUMNS = ("type", "transaction", "reference", "amount", "moved_at", "settled_on")
