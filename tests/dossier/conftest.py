@@ -64,6 +64,7 @@ def settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:  # fmt: skip
     monkeypatch.setattr("kit.settings._loaded", {})
+    monkeypatch.setattr("services.dossier.catalogue.store._versions", {})  # copies of one database share their ids
     environment = {
         "IDENTITY_URL": ISSUER,
         "DIGEST_KEY": "key of tests",

@@ -23,6 +23,8 @@ from services.gateway.sessions import Visitor
 router = pages()
 
 CHUNK = 1 << 20
+EXAMINING = httpx2.Timeout(60, connect=2)
+"""Seconds that the dossier service may take to scan and take apart a file: the first one starts a process for it."""
 
 
 class NoFileChosen(Refusal):
@@ -226,9 +228,9 @@ async def examine(me: Citizen, draft_id: UUID, upload_id: UUID) -> Response:
 
 
 async def _examined(me: Visitor, draft_id: UUID, upload_id: UUID | str) -> dict[str, Any]:
-    found: dict[str, Any] = await clients.dossier.post(
-        f"/api/v1/drafts/{draft_id}/uploads/{upload_id}/completion", token=await me.token("dossier")
-    )
+    path = f"/api/v1/drafts/{draft_id}/uploads/{upload_id}/completion"
+    token = await me.token("dossier")
+    found: dict[str, Any] = await clients.dossier.send("POST", path, token=token, timeout=EXAMINING)
     return found
 
 
