@@ -121,7 +121,8 @@ def saying(answer: bytes) -> Serve:
     ],
     ids=["nothing", "cut", "another word", "a nameless find", "an error", "rubbish"],
 )
-async def test_an_answer_that_is_not_clear_is_no_answer(answer: bytes) -> None:
+async def test_an_answer_that_is_not_clear_is_no_answer(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clamav, "PATIENCE", 2.0)
     async with scanner_that(saying(answer)) as url:
         with pytest.raises(FileNotExamined):
             await ClamAV(url).scan(b"x" * 500_000)
