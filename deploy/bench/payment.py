@@ -33,6 +33,7 @@ from services.payment import domain, store, subscribers
 from services.payment.providers import vnpay
 
 CLIENTS = 16
+CONNECTIONS = 5
 GOAL, PROMISED_P99, RATE = 0.15, 250.0, 100
 FEE = FeeLine(kind=FeeKind.LE_PHI, code="LP-TL", name="Lệ phí bản sao", unit_price=8_000, quantity=2, amount=16_000)
 LIFE = timedelta(hours=1)
@@ -43,7 +44,7 @@ FIELDS = '{"reference": "019abf00000070008000000000000001", "amount": 16000, "tr
 
 def measure(*, quick: bool = False) -> Report:
     with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
-        return uvloop.run(_measure(Path(folder), *((200, 1, 2) if quick else (1_500, 5, 20))))
+        return uvloop.run(_measure(Path(folder), *((200, 1, 2) if quick else (1_000, 3, 15))))
 
 
 async def _measure(folder: Path, count: int, repetitions: int, seconds: int) -> Report:
@@ -122,7 +123,13 @@ async def _call(provider: httpx2.AsyncClient, call: str) -> None:
 
 async def _calls(rig: Rig, db: Database, count: int) -> list[str]:
     """VNPAY's calls about as many attempts, each for another accepted dossier."""
-    return [_signed(rig, reference) for reference in await asyncio.gather(*[_attempt(db) for _ in range(count)])]
+    gate = asyncio.Semaphore(CONNECTIONS)
+
+    async def one() -> str:
+        async with gate:
+            return await _attempt(db)
+
+    return [_signed(rig, reference) for reference in await asyncio.gather(*[one() for _ in range(count)])]
 
 
 async def _attempt(db: Database) -> str:
