@@ -1,22 +1,18 @@
 """`bench catalogue`: finding procedures among as many as the nation has."""
 
 import asyncio
-import os
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count, islice, product
-from pathlib import Path
 from random import Random
 
 import httpx2
-import uvloop
 
 from deploy.bench.figures import Amount, Figures, Latency
-from deploy.bench.machine import describe
+from deploy.bench.measuring import measured
 from deploy.bench.report import Report
-from deploy.bench.rig import Rig, set_up
+from deploy.bench.rig import Rig
 from deploy.local.places import ROOT
 from kit.db import Database
 from services.dossier import tenant
@@ -87,21 +83,17 @@ async def fill(db: Database, size: int = SIZE) -> None:
 
 
 def measure(*, quick: bool = False) -> Report:
-    with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
-        return uvloop.run(_measure(Path(folder), searches=200 if quick else 3_000))
+    return measured("catalogue", lambda rig: _figures(rig, searches=200 if quick else 3_000))
 
 
-async def _measure(folder: Path, searches: int) -> Report:
-    load_before = os.getloadavg()[0]
-    async with set_up(folder) as rig:
-        await rig.stack.up("dossier")
-        db = await Database.open(rig.stack.site.place("dossier").database_url)
-        began = time.perf_counter()
-        await fill(db)
-        filled = Amount(f"{SIZE:,} procedures checked in", time.perf_counter() - began, "s")
-        await db.close()
-        latency = await _search(rig, searches)
-        return Report("catalogue", Figures(latencies=[latency], amounts=[filled]), await describe(rig, load_before))
+async def _figures(rig: Rig, searches: int) -> Figures:
+    await rig.stack.up("dossier")
+    db = await Database.open(rig.stack.site.place("dossier").database_url)
+    began = time.perf_counter()
+    await fill(db)
+    filled = Amount(f"{SIZE:,} procedures checked in", time.perf_counter() - began, "s")
+    await db.close()
+    return Figures(latencies=[await _search(rig, searches)], amounts=[filled])
 
 
 async def _search(rig: Rig, searches: int) -> Latency:

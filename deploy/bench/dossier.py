@@ -7,25 +7,20 @@ identity, dossier, payment and the virus scanner run beside Kafka, PostgreSQL an
 """
 
 import asyncio
-import os
-import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import psutil
-import uvloop
 
 from deploy.bench import submissions
 from deploy.bench.figures import Amount, Figures, Latency, Rates, Repeated
-from deploy.bench.machine import describe
+from deploy.bench.measuring import measured, say
 from deploy.bench.report import Report
-from deploy.bench.rig import Rig, set_up
+from deploy.bench.rig import Rig
 from deploy.bench.submissions import UNIT, WITH_FILE, Citizens
 from deploy.local import tokens
 from kit import ids
@@ -53,18 +48,11 @@ FULL, QUICK = Extent(lives=150, repetitions=3), Extent(lives=24, repetitions=1)
 
 
 def measure(*, quick: bool = False) -> Report:
-    with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
-        return uvloop.run(_measure(Path(folder), QUICK if quick else FULL))
-
-
-async def _measure(folder: Path, much: Extent) -> Report:
-    load_before = os.getloadavg()[0]
-    async with set_up(folder) as rig:
-        return Report("dossier", await _figures(rig, much), await describe(rig, load_before))
+    return measured("dossier", lambda rig: _figures(rig, QUICK if quick else FULL))
 
 
 async def _figures(rig: Rig, much: Extent) -> Figures:
-    _say("services start")
+    say("dossier", "services start")
     await rig.stack.up(*SERVICES)
     citizens = await submissions.people(rig)
     office = Office(rig, citizens)
@@ -73,7 +61,7 @@ async def _figures(rig: Rig, much: Extent) -> Figures:
     rates, spent = [], []
     for n in range(much.repetitions):
         drafts = await citizens.drafts(much.lives, WITH_FILE)
-        _say(f"{much.lives} lives, {n + 1} of {much.repetitions}")
+        say("dossier", f"{much.lives} lives, {n + 1} of {much.repetitions}")
         before = _cpu_by_whom(rig)
         rates.append(much.lives / await _lives(office, drafts))
         spent.append({name: seconds - before[name] for name, seconds in _cpu_by_whom(rig).items()})
@@ -179,7 +167,3 @@ def _whose(process: psutil.Process, ours: dict[int, str]) -> str:
 def _cpu(process: psutil.Process) -> float:
     times = process.cpu_times()
     return times.user + times.system
-
-
-def _say(what: str) -> None:
-    print(f"bench dossier: {what} …", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,26 +1,21 @@
 """`bench identity`: logins against bare Argon2id, what they cost everybody else, and the price of short tokens."""
 
 import asyncio
-import os
-import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
-import uvloop
 import yaml
 from argon2 import PasswordHasher
 
 from deploy.bench.figures import Amount, Figures, Latency, Rates, Ratio, Repeated
-from deploy.bench.machine import describe
+from deploy.bench.measuring import measured, say
 from deploy.bench.report import Report
-from deploy.bench.rig import Rig, set_up
+from deploy.bench.rig import Rig
 from deploy.demo.people import TENANT
 from deploy.local import tokens
 from kit import ids
@@ -47,16 +42,13 @@ QUICK = Extent(repetitions=1, seconds=2, verified=300)
 
 
 def measure(*, quick: bool = False) -> Report:
-    with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
-        return uvloop.run(_measure(Path(folder), QUICK if quick else FULL))
+    return measured("identity", lambda rig: _at_the_portal(rig, QUICK if quick else FULL))
 
 
-async def _measure(folder: Path, much: Extent) -> Report:
-    load_before = os.getloadavg()[0]
-    async with set_up(folder) as rig:
-        await rig.stack.up("identity", "vneid")
-        async with _portal(rig) as portal:
-            return Report("identity", await _figures(rig, portal, much), await describe(rig, load_before))
+async def _at_the_portal(rig: Rig, much: Extent) -> Figures:
+    await rig.stack.up("identity", "vneid")
+    async with _portal(rig) as portal:
+        return await _figures(rig, portal, much)
 
 
 @dataclass(frozen=True)
@@ -92,15 +84,15 @@ async def _portal(rig: Rig) -> AsyncIterator[Portal]:
 
 
 async def _figures(rig: Rig, portal: Portal, much: Extent) -> Figures:
-    _say("logins")
+    say("identity", "logins")
     logins, bare = [], []
     for _ in range(much.repetitions):
         bare.append(await _bare_argon2(portal.password, much.seconds))
         logins.append(await _rate(much.seconds, CLIENTS, lambda n: portal.log_in(portal.officers[n])))
-    _say("tokens")
+    say("identity", "tokens")
     session = await portal.log_in(portal.officers[CLIENTS])
     minted = [await _rate(much.seconds, 8, lambda _: portal.token(session)) for _ in range(much.repetitions)]
-    _say("others while somebody logs in")
+    say("identity", "others while somebody logs in")
     alone, beside = await _others(portal, session, much)
     title = f"officers' logins over HTTP ({CLIENTS} at once), against Argon2id alone ({AT_ONCE} threads)"
     ratio = Ratio(title, Repeated(tuple(logins)), Repeated(tuple(bare)), "logins/s", goal=0.7)
@@ -183,7 +175,3 @@ async def _verification(rig: Rig, count: int) -> list[Amount]:
         Amount("verifying a token that is new to the service (goal: 0.2)", new, "ms"),
         Amount("verifying it again", known, "ms"),
     ]
-
-
-def _say(what: str) -> None:
-    print(f"bench identity: {what} …", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,19 +1,13 @@
 """`bench path`: the path of one event, part by part, against the bare parts, in one run on the same servers."""
 
 import asyncio
-import os
-import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-
-import uvloop
 
 from deploy.bench import projection, relay, submissions
 from deploy.bench.figures import Amount, Figures
-from deploy.bench.machine import describe
+from deploy.bench.measuring import measured, say
 from deploy.bench.report import Report
-from deploy.bench.rig import Rig, set_up
+from deploy.bench.rig import Rig
 from deploy.local.process import memory_mb
 
 SERVICES = ("identity", "dossier", "tracking")
@@ -43,35 +37,24 @@ QUICK = Extent(
 
 
 def measure(*, quick: bool = False) -> Report:
-    with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
-        return uvloop.run(_measure(Path(folder), QUICK if quick else FULL))
+    return measured("path", lambda rig: _figures(rig, QUICK if quick else FULL))
 
 
-async def _measure(folder: Path, much: Extent) -> Report:
-    load_before = os.getloadavg()[0]
-    async with set_up(folder) as rig:
-        return Report("path", await _figures(rig, much, folder), await describe(rig, load_before))
-
-
-async def _figures(rig: Rig, much: Extent, folder: Path) -> Figures:
-    _say("relay throughput")
+async def _figures(rig: Rig, much: Extent) -> Figures:
+    say("path", "relay throughput")
     relayed, amounts = await relay.throughput(rig, count=much.relayed, repetitions=much.repetitions)
-    _say("relay latency")
+    say("path", "relay latency")
     rates = {20: much.latency_seconds, 200: much.latency_seconds, 1000: much.latency_seconds / 2}
     latencies = await relay.latency(rig, rates=rates, repetitions=much.steady)
-    _say("services start")
-    await rig.stack.up(*SERVICES, "clamav", env={"MOTCUA_TENANT": str(submissions.tenant(folder))})
-    _say("projection")
+    say("path", "services start")
+    await rig.stack.up(*SERVICES, "clamav", env={"MOTCUA_TENANT": str(submissions.tenant(rig.folder))})
+    say("path", "projection")
     projected = await projection.throughput(rig, count=much.projected, repetitions=much.repetitions)
     citizens = await submissions.people(rig)
-    _say("submissions")
+    say("path", "submissions")
     sent, with_file = await submissions.throughput(rig, citizens, count=much.submitted, repetitions=much.repetitions)
-    _say("freshness")
+    say("path", "freshness")
     seen = await submissions.freshness(citizens, rate=20, seconds=much.fresh_seconds, repetitions=much.steady)
     await asyncio.sleep(5)
     held = [Amount(f"{name}, after all this", memory_mb(rig.stack.pid(name)), "MB") for name in SERVICES]
     return Figures([relayed, projected, sent], [*latencies, seen], [with_file], [*amounts, *held])
-
-
-def _say(what: str) -> None:
-    print(f"bench path: {what} …", file=sys.stderr, flush=True)  # noqa: T201

@@ -5,26 +5,21 @@ answered after the commit.
 """
 
 import asyncio
-import os
-import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlencode
 from uuid import UUID
 
 import asyncpg
 import httpx2
-import uvloop
 
 from contracts.dossier import DossierAccepted
 from contracts.money import FeeKind, FeeLine, FeeTiming
 from deploy.bench.figures import Amount, Figures, Latency, Ratio, Repeated
-from deploy.bench.machine import describe
+from deploy.bench.measuring import measured, say
 from deploy.bench.report import Report
-from deploy.bench.rig import Rig, set_up
+from deploy.bench.rig import Rig
 from deploy.local.process import memory_mb
 from kit import ids
 from kit.clock import now
@@ -43,27 +38,21 @@ FIELDS = '{"reference": "019abf00000070008000000000000001", "amount": 16000, "tr
 
 
 def measure(*, quick: bool = False) -> Report:
-    with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
-        return uvloop.run(_measure(Path(folder), *((200, 1, 2) if quick else (1_000, 3, 15))))
-
-
-async def _measure(folder: Path, count: int, repetitions: int, seconds: int) -> Report:
-    load_before = os.getloadavg()[0]
-    async with set_up(folder) as rig:
-        await rig.stack.up("payment")
-        return Report("payment", await _figures(rig, count, repetitions, seconds), await describe(rig, load_before))
+    much = (200, 1, 2) if quick else (1_000, 3, 15)
+    return measured("payment", lambda rig: _figures(rig, *much))
 
 
 async def _figures(rig: Rig, count: int, repetitions: int, seconds: int) -> Figures:
+    await rig.stack.up("payment")
     ours, theirs = [], []
     db = await Database.open(rig.stack.site.place("payment").database_url)
     bare = await _bare_database(rig)
     async with httpx2.AsyncClient(base_url=rig.stack.site.url("payment"), timeout=30) as provider:
         for n in range(repetitions):
-            _say(f"callbacks, {n + 1} of {repetitions}")
+            say("payment", f"callbacks, {n + 1} of {repetitions}")
             theirs.append(await _inserts(bare, count * 2))
             ours.append(await _callbacks(provider, await _calls(rig, db, count)))
-        _say(f"callbacks at {RATE}/s")
+        say("payment", f"callbacks at {RATE}/s")
         waited = await _paced(provider, await _calls(rig, db, RATE * seconds))
     await db.close()
     await bare.close()
@@ -161,7 +150,3 @@ def _signed(rig: Rig, reference: str) -> str:
         "vnp_TxnRef": reference,
     }
     return urlencode(call | {"vnp_SecureHash": vnpay.sign(call, secrets.vnpay_secret)})
-
-
-def _say(what: str) -> None:
-    print(f"bench payment: {what} …", file=sys.stderr, flush=True)  # noqa: T201

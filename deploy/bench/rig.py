@@ -40,6 +40,8 @@ class Rig:
     stack: Stack
     scratch: Place
     """A database with kit's tables only."""
+    folder: Path
+    """For files of the run; thrown away with it."""
 
 
 @asynccontextmanager
@@ -52,7 +54,7 @@ async def set_up(folder: Path) -> AsyncIterator[Rig]:
         await migrate(scratch.migration_url, "bench", scratch.database_url)
         stack = Stack(infra, folder)
         try:
-            yield Rig(infra, stack, scratch)
+            yield Rig(infra, stack, scratch, folder)
         finally:
             await stack.close()
 

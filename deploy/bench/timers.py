@@ -5,23 +5,18 @@ fired: what fired twice, or not at all, is counted.
 """
 
 import asyncio
-import os
-import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
 import psutil
-import uvloop
 
 from deploy.bench.figures import Amount, Figures, Latency, Rates, Repeated
-from deploy.bench.machine import describe
+from deploy.bench.measuring import measured, say
 from deploy.bench.report import Report
-from deploy.bench.rig import Child, Rig, set_up
+from deploy.bench.rig import Child, Rig
 from kit.db import Database
 
 REPLICAS = 3
@@ -65,14 +60,7 @@ QUICK = Extent(pending=10_000, spread=500, seconds=5, together=200, idle_seconds
 
 
 def measure(*, quick: bool = False) -> Report:
-    with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
-        return uvloop.run(_measure(Path(folder), QUICK if quick else FULL))
-
-
-async def _measure(folder: Path, much: Extent) -> Report:
-    load_before = os.getloadavg()[0]
-    async with set_up(folder) as rig:
-        return Report("timers", await _figures(rig, much), await describe(rig, load_before))
+    return measured("timers", lambda rig: _figures(rig, QUICK if quick else FULL))
 
 
 async def _figures(rig: Rig, much: Extent) -> Figures:
@@ -101,14 +89,14 @@ async def replicas(rig: Rig) -> AsyncIterator[list[Child]]:
 
 
 async def _compare(db: Database, running: list[Child], much: Extent) -> Figures:
-    _say("idle, nothing pending")
+    say("timers", "idle, nothing pending")
     empty = await idle(db, running, much.idle_seconds)
-    _say(f"idle, {much.pending:,} pending")
+    say("timers", f"idle, {much.pending:,} pending")
     await db.execute(PENDING, "far-", much.pending)
     full = await idle(db, running, much.idle_seconds)
-    _say("one after the other, one replica killed")
+    say("timers", "one after the other, one replica killed")
     spread, wrong = await with_one_killed(db, running, much)
-    _say("all at once")
+    say("timers", "all at once")
     together = await fire(db, "together-", much.together, 0)
     took = await db.fetchval(BEGAN_ENDED, "together-")
     amounts = [
@@ -166,7 +154,3 @@ async def fire(db: Database, prefix: str, count: int, seconds: float) -> tuple[f
             await asyncio.sleep(0.5)
     await asyncio.sleep(1)  # what fires twice does so now
     return tuple(row["ms"] for row in await db.fetch(LATE, prefix))
-
-
-def _say(what: str) -> None:
-    print(f"bench timers: {what} …", file=sys.stderr, flush=True)  # noqa: T201
