@@ -18,7 +18,7 @@ from kit import ids, timers
 from kit.auth import OfficerToken, Public, officer
 from kit.db import Connection, Database
 from kit.http import Db, Later, Now, Router, Tx
-from kit.problems import Forbidden, NotFound, Unavailable
+from kit.problems import NotFound
 from kit.settings import load
 from services.payment import collecting, domain, store
 from services.payment.domain import AssessmentState, Bill, Outcome, PaymentAttempt, Report
@@ -341,7 +341,7 @@ class TransferNumberMissing(Refusal):
 @router.post("/dossiers/{code}/cash-payments", status_code=201)
 async def take_cash(code: str, paid: CashPayment, who: Cashier, tx: Tx, now: Now) -> Settled:
     """The cashier took the money; receipts follow as for every payment."""
-    bill = await _of_unit(tx, code, who)
+    bill = await store.lock_for(tx, code, who.unit)
     if paid.method == "transfer" and paid.transaction is None:
         raise TransferNumberMissing
     if paid.transaction and await store.is_booked(tx, CASHIER, paid.transaction):
@@ -354,33 +354,19 @@ async def take_cash(code: str, paid: CashPayment, who: Cashier, tx: Tx, now: Now
     method = PaymentMethod(paid.method)
     await store.keep_cashier(tx, attempt, who.ref, who.unit, method)
     transaction = paid.transaction or new.hex
-    await collecting.pay(
-        tx, bill, Report(CASHIER, attempt.reference, Outcome.SUCCEEDED, paid.amount, transaction, now, method), now
-    )
-    return await _settled(tx, code)
+    report = Report(CASHIER, attempt.reference, Outcome.SUCCEEDED, paid.amount, transaction, now, method)
+    return _settled(await collecting.pay(tx, bill, report, now))
 
 
 @router.post("/dossiers/{code}/waivers", status_code=201)
 async def waive_fee(code: str, wish: Waive, who: Waiver, tx: Tx, now: Now) -> Settled:
     """An officer with that right lifts what is owed, naming the ground and its document."""
-    bill = await _of_unit(tx, code, who)
+    bill = await store.lock_for(tx, code, who.unit)
     waived, said = domain.waive(bill, wish.assessment_id, who.ref, wish.reason, wish.document_ref, now)
     await store.save(tx, waived, said)
     await store.keep_waiver(tx, wish.assessment_id, who.ref, said)
-    return await _settled(tx, code)
+    return _settled(waived)
 
 
-async def _of_unit(tx: Connection, code: str, who: OfficerToken) -> Bill:
-    bill = await store.lock(tx, code)
-    if bill is None:
-        raise NotFound
-    if bill.unit != who.unit:
-        raise Forbidden
-    return bill
-
-
-async def _settled(tx: Connection, code: str) -> Settled:
-    bill = await store.lock(tx, code)
-    if bill is None:
-        raise Unavailable
-    return Settled(dossier_code=code, version=bill.version, outstanding=sum(a.amount for a in bill.open))
+def _settled(bill: Bill) -> Settled:
+    return Settled(dossier_code=bill.dossier_code, version=bill.version, outstanding=sum(a.amount for a in bill.open))

@@ -44,10 +44,12 @@ async def settle(tx: Connection, report: Report, now: datetime) -> Verdict:
     return verdict
 
 
-async def pay(tx: Connection, bill: Bill, report: Report, now: datetime) -> None:
-    """The money settles what is owed: ledger, receipts and events together."""
+async def pay(tx: Connection, bill: Bill, report: Report, now: datetime) -> Bill:
+    """The money settles what is owed: ledger, receipts and events together; the bill afterwards."""
     numbers = await _take_numbers(tx, domain.receipt_kinds(bill, report), numbering.local_year(now))
-    await store.save(tx, *domain.pay(bill, report, numbers, now))
+    paid, *news = domain.pay(bill, report, numbers, now)
+    await store.save(tx, paid, *news)
+    return paid
 
 
 async def _take_numbers(tx: Connection, kinds: Iterable[FeeKind], year: int) -> list[ReceiptNumber]:

@@ -1,6 +1,6 @@
 """Every SQL statement of this service, each above the function that runs it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from contracts.money import FeeLine, FeeTiming
 from contracts.payment import PAYMENTS, FeeWaived, PaymentEvent, PaymentMethod
 from kit import ids, outbox, timers
 from kit.db import Connection, Database
+from kit.problems import Forbidden, NotFound
 from services.payment.domain import (
     AssessmentState,
     AttemptState,
@@ -18,7 +19,7 @@ from services.payment.domain import (
     Record,
     RefundCase,
 )
-from services.payment.ledger.domain import Posting
+from services.payment.ledger.domain import Entry, Posting
 from services.payment.receipts.domain import Receipt
 
 REFUND = "refund"
@@ -34,6 +35,16 @@ async def open_bill(tx: Connection, dossier_code: str) -> Bill:
     await tx.execute(OPEN, dossier_code)
     bill = await lock(tx, dossier_code)
     assert bill is not None  # noqa: S101 (it was just written)
+    return bill
+
+
+async def lock_for(tx: Connection, dossier_code: str, unit: str) -> Bill:
+    """The bill, locked, for an officer of the unit that collects; NotFound or Forbidden otherwise."""
+    bill = await lock(tx, dossier_code)
+    if bill is None:
+        raise NotFound
+    if bill.unit != unit:
+        raise Forbidden
     return bill
 
 
@@ -201,7 +212,12 @@ async def _post(tx: Connection, dossier_code: str, p: Posting) -> None:
         POST, posting_id, dossier_code, p.assessment_id, p.attempt_id, p.provider, p.transaction,
         p.moved_at, p.pays, p.movement, p.amount,
     )  # fmt: skip
-    await tx.execute(ENTER, posting_id, [e.account for e in p.entries], [e.amount for e in p.entries])
+    await enter(tx, posting_id, p.entries)
+
+
+async def enter(tx: Connection, posting_id: UUID, entries: Sequence[Entry]) -> None:
+    """The sides of a posting; PostgreSQL refuses those that do not add up to zero."""
+    await tx.execute(ENTER, posting_id, [entry.account for entry in entries], [entry.amount for entry in entries])
 
 
 TAKE_NUMBER = """

@@ -7,6 +7,8 @@ from uuid import UUID
 
 OWED_BACK = "owed_back"
 """The account of money that is not ours."""
+BANK = "bank"
+"""The account of money that providers paid out to us."""
 REVERSED = "reversed"
 """The account of money that was taken back from us and that a person has to look at."""
 

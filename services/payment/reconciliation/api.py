@@ -147,14 +147,4 @@ async def resolve_case(case_id: UUID, body: Resolution, who: Cashier, tx: Tx, no
 
 
 def _view(statement: Statement) -> StatementView:
-    return StatementView(
-        id=statement.id,
-        provider=statement.provider,
-        file_name=statement.file_name,
-        from_day=statement.from_day,
-        to_day=statement.to_day,
-        imported_at=statement.imported_at,
-        done_at=statement.done_at,
-        lines=statement.lines,
-        buckets=statement.buckets,
-    )
+    return StatementView.model_validate(statement, from_attributes=True)

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from kit import ids, timers
 from kit.db import Connection, Database
-from services.payment.ledger.domain import Movement
+from services.payment import store as bills
+from services.payment.ledger.domain import BANK, Entry, Movement, held_by
 from services.payment.reconciliation.domain import Bucket, Kind, Line, Period
 
 RECONCILE = "statement.reconcile"
@@ -159,7 +160,6 @@ INSERT INTO posting (posting_id, provider, transaction, moved_at, pays, movement
 VALUES ($1, $2, $3, $4, false, 'settlement', $5) ON CONFLICT (provider, transaction, movement) DO NOTHING
 RETURNING posting_id
 """
-ENTER = "INSERT INTO ledger_entry (posting_id, account, amount) SELECT $1, * FROM unnest($2::text[], $3::bigint[])"
 
 
 async def settle(tx: Connection, s: Statement, now: datetime) -> None:
@@ -169,8 +169,8 @@ async def settle(tx: Connection, s: Statement, now: datetime) -> None:
         return
     posting_id = await tx.fetchval(BOOK_SETTLEMENT, ids.new(), s.provider, str(s.id), now, row["amount"])
     if posting_id:
-        entries = {"bank": row["amount"], f"provider:{s.provider}": -row["amount"]}
-        await tx.execute(ENTER, posting_id, list(entries), list(entries.values()))
+        paid_out = (Entry(BANK, row["amount"]), Entry(held_by(s.provider), -row["amount"]))
+        await bills.enter(tx, posting_id, paid_out)
 
 
 DONE = "UPDATE statement SET done_at = $2 WHERE id = $1"

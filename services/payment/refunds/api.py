@@ -11,9 +11,8 @@ from kit import ids
 from kit.auth import OfficerToken, officer, recent
 from kit.db import Connection
 from kit.http import Db, Now, Router, Tx
-from kit.problems import Forbidden, NotFound
+from kit.problems import NotFound
 from services.payment import store as bills
-from services.payment.domain import Bill
 from services.payment.receipts import store as receipts
 from services.payment.refunds import domain, store
 from services.payment.refunds.domain import Refund, RefundState
@@ -84,7 +83,7 @@ async def list_refunds(who: Reader, db: Db, closed: Annotated[bool, Query()] = F
 @router.post("/dossiers/{code}/refunds", status_code=201)
 async def request_refund(code: str, wish: RefundWish, who: Cashier, tx: Tx, now: Now) -> RefundView:
     """Ask to give a paid fee back. Another person approves it."""
-    bill = await _bill(tx, code, who)
+    bill = await bills.lock_for(tx, code, who.unit)
     domain.may_request(bill, wish.assessment_id)
     return _view(await store.request(tx, bill, ids.new(), wish.assessment_id, who.ref, wish.reason, now))
 
@@ -118,18 +117,9 @@ async def finish(tx: Connection, refund: Refund, transaction: str, now: datetime
     return refund
 
 
-async def _bill(tx: Connection, code: str, who: OfficerToken) -> Bill:
-    bill = await bills.lock(tx, code)
-    if bill is None:
-        raise NotFound
-    if bill.unit != who.unit:
-        raise Forbidden
-    return bill
-
-
 async def _locked(tx: Connection, refund_id: UUID, who: OfficerToken) -> Refund:
     """The refund with its bill locked, as it is after waiting for that lock."""
-    await _bill(tx, (await store.read(tx, refund_id)).dossier_code, who)
+    await bills.lock_for(tx, (await store.read(tx, refund_id)).dossier_code, who.unit)
     return await store.read(tx, refund_id)
 
 
