@@ -75,6 +75,13 @@ class Browser:
         forget(self.session(realm))
         self.changes[realm] = None
 
+    async def leave(self, realm: Realm) -> None:
+        """The session ends here and at identity, here also when identity is away for the moment."""
+        session = self.session(realm)
+        self.end(realm)
+        if session:
+            await clients.end_session(session)
+
     def keep(self, name: str, value: str | None) -> None:
         """Remember something small until the browser comes back (a login's state, a payment attempt)."""
         self.changes[name] = value

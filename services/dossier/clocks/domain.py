@@ -40,14 +40,6 @@ class Kind(StrEnum):
     """Another agency has to confirm that a member of an interlinked dossier has reached it."""
 
 
-class SlaState(StrEnum):
-    """How a dossier stands against its deadlines; never a state of the dossier."""
-
-    ON_TIME = "on_time"
-    DUE_SOON = "due_soon"
-    OVERDUE = "overdue"
-
-
 SILENT = frozenset({Kind.SUPPLEMENT_WINDOW})
 """Nothing happens when one of these runs out; it is looked at when somebody acts."""
 

@@ -153,12 +153,7 @@ async def local_login_code(request: Request, form: Form) -> Response:
 
 @router.post("/dang-xuat", dependencies=[Public])
 async def log_out(request: Request) -> Response:
-    """The session ends at identity and here, also when identity is away for the moment."""
-    browser = sessions.browser(request)
-    session = browser.session(Realm.CITIZEN)
-    browser.end(Realm.CITIZEN)
-    if session:
-        await clients.end_session(session)
+    await sessions.browser(request).leave(Realm.CITIZEN)
     return go("/")
 
 

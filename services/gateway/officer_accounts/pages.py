@@ -110,11 +110,7 @@ def _credential(form: Any) -> dict[str, Any]:
 
 @router.post("/can-bo/dang-xuat", dependencies=[Public])
 async def log_out(request: Request) -> Response:
-    browser = sessions.browser(request)
-    session = browser.session(Realm.OFFICER)
-    browser.end(Realm.OFFICER)
-    if session:
-        await clients.end_session(session)
+    await sessions.browser(request).leave(Realm.OFFICER)
     return go("/can-bo")
 
 
