@@ -1,12 +1,14 @@
 """Notification: people are told what happens to their dossiers."""
 
 from kit.service import service
-from services.notification import api, subscribers, timers, words
+from services.notification import subscribers, timers
+from services.notification.people import api as people
+from services.notification.people import words
 from services.notification.settings import Settings
 
 app = service(
     "notification",
-    api=api.router,
+    api=people.router,
     inbox=subscribers.inbox,
     timers=timers.timers,
     settings=Settings,

@@ -1,61 +1,8 @@
-"""Time in: each message is delivered by a job of its own, repeated until it is taken, refused or given up."""
+"""Time in: what goes out of the house does so by jobs."""
 
-from uuid import UUID
-
-from contracts.notification import FailureReason, MessageChannel
-from kit import telemetry
-from kit.clock import now
-from kit.db import Database
-from kit.settings import load
-from kit.timers import Timer, Timers
-from services.notification import clients, domain, store, words
-from services.notification.domain import Message, State
-from services.notification.providers import Undeliverable, email, sms
-from services.notification.settings import Settings
-
-ATTEMPTS = 12
-"""With growing pauses: about half an hour in all."""
+from kit.timers import Timers
+from services.notification.people import timers as people
+from services.notification.people.domain import DELIVER
 
 timers = Timers()
-
-
-@timers.job("deliver", attempts=ATTEMPTS, lease=60)
-async def deliver(db: Database, job: Timer) -> None:
-    """Send the message named by the job. Repeating it is harmless: providers know it by its id."""
-    stored = await store.find(db, UUID(job.key))
-    if stored is None or stored.state is not State.QUEUED:
-        return
-    message = stored.message
-    version = words.texts()[message.template].version
-    try:
-        with telemetry.span(f"send {message.channel}", template=message.template):
-            await _send(message)
-    except Undeliverable as no:
-        await _give_up(db, message, version, job.attempt, no.reason)
-        return
-    except Exception:
-        if job.attempt >= ATTEMPTS:
-            await _give_up(db, message, version, job.attempt, FailureReason.UNAVAILABLE)
-        raise  # the job is repeated, or kept with an alarm
-    async with db.transaction() as tx:
-        await store.settle(tx, domain.sent(message, version, job.attempt, now()), State.SENT)
-
-
-async def _send(message: Message) -> None:
-    """The address lives in this function only."""
-    by_text = message.channel is MessageChannel.SMS
-    contact = await clients.contact_for(message.dossier_code, message.recipient_ref, message.template, by_text=by_text)
-    settings, host = load(Settings), words.province().host
-    match message.channel:
-        case MessageChannel.EMAIL if contact.email:
-            await email.send(settings, host, message.id, contact.email, words.letter(message.template, message.words))
-        case MessageChannel.SMS if contact.phone:
-            await sms.send(settings, message.id, contact.phone, words.short(message.template, message.words))
-        case _:
-            raise Undeliverable(FailureReason.NO_ADDRESS)
-
-
-async def _give_up(db: Database, message: Message, version: int, attempts: int, reason: FailureReason) -> None:
-    async with db.transaction() as tx:
-        event = domain.failed(message, version, attempts, reason, now())
-        await store.settle(tx, event, State.FAILED, reason.value)
+timers.job(DELIVER, attempts=people.ATTEMPTS, lease=people.LEASE)(people.deliver)

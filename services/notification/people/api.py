@@ -16,8 +16,8 @@ from kit.auth import Citizen, SystemToken, system
 from kit.http import Db, Router
 from kit.problems import Unavailable
 from kit.settings import load
-from services.notification import store, words
-from services.notification.providers import Undeliverable, email, sms
+from services.notification.people import store, words
+from services.notification.people.providers import Undeliverable, email, sms
 from services.notification.settings import Settings
 
 router = Router(prefix="/api/v1", tags=["Thông báo"])

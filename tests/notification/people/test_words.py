@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from jinja2.exceptions import SecurityError
 
-from services.notification import domain, words
-from services.notification.domain import RULES
+from services.notification.people import domain, words
+from services.notification.people.domain import RULES
 from tests.notification import story
 
 ABOUT = domain.correspondence(story.submitted())

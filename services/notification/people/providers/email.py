@@ -11,8 +11,8 @@ import aiosmtplib
 
 from contracts.notification import FailureReason
 from kit.clock import now
-from services.notification.domain import LOCAL, Letter
-from services.notification.providers import Undeliverable
+from services.notification.people.domain import LOCAL, Letter
+from services.notification.people.providers import Undeliverable
 from services.notification.settings import Settings
 
 TIMEOUT = 20.0

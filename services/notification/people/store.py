@@ -11,7 +11,7 @@ import asyncpg
 from contracts.notification import MESSAGES, MessageChannel, MessageEvent
 from kit import outbox
 from kit.db import Connection, Database
-from services.notification.domain import Correspondence, Letter, Message, State
+from services.notification.people.domain import Correspondence, Letter, Message, State
 
 # ── whom to tell ──
 

@@ -7,8 +7,8 @@ import pytest
 from contracts.dossier import DeliveryMethod, DossierEvent, DossierSubmitted, InterlinkedSubmitted
 from contracts.notification import MessageChannel
 from contracts.payment import PaymentEvent
-from services.notification import domain
-from services.notification.domain import Correspondence, Province
+from services.notification.people import domain
+from services.notification.people.domain import Correspondence, Province
 from tests.notification import story
 
 IN_APP, EMAIL, SMS = MessageChannel.IN_APP, MessageChannel.EMAIL, MessageChannel.SMS

@@ -5,7 +5,7 @@ from uuid import UUID
 import httpx2
 
 from contracts.notification import FailureReason
-from services.notification.providers import Undeliverable
+from services.notification.people.providers import Undeliverable
 from services.notification.settings import Settings
 
 TIMEOUT = 10.0

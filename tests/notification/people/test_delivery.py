@@ -15,10 +15,10 @@ from kit.clients import ServiceClient
 from kit.clock import now
 from kit.db import Database
 from kit.timers import Timer
-from services.notification import clients, words
+from services.notification.people import clients, words
+from services.notification.people.timers import ATTEMPTS, deliver
 from services.notification.settings import Settings
 from services.notification.subscribers import inbox
-from services.notification.timers import ATTEMPTS, deliver
 from tests.notification import story
 from tests.notification.outside import MailServer, identity, serving
 from tests.tracking.hearing import hear

@@ -39,6 +39,9 @@ LOCAL = timezone(timedelta(hours=7))
 
 NAMESPACE = UUID("5f6d1d0a-5f0e-5a4c-9b5e-7d0f6d6f7463")
 
+DELIVER = "deliver"
+"""The job that sends one message; its key is the message's id."""
+
 
 class ByText(StrEnum):
     """When a text message goes out."""

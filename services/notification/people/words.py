@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kit.db import Database
 from kit.settings import load
-from services.notification.domain import CODE_TEMPLATES, RULES, Letter, Province, Rule
+from services.notification.people.domain import CODE_TEMPLATES, RULES, Letter, Province, Rule
 from services.notification.settings import Settings
 
 SEGMENT = 160
