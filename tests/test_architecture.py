@@ -87,8 +87,9 @@ OWN = {
     "services/payment/receipts/making.py": "a receipt's file, made once",
     "services/payment/reconciliation/fetching.py": "statements that come by themselves",
     "services/payment/reconciliation/matching.py": "a statement against the ledger",
+    "services/tracking/answers.py": "what several answers are made of",
     "services/tracking/freshness.py": "waiting for the projection",
-    "services/tracking/limits.py": "how often a stranger may look",
+    "services/tracking/lookup/limits.py": "how often a stranger may look",
 }
 FOLDERS = {"migrations", "static", "templates", "providers", "forms", "formats", "__pycache__"}
 """Folders whose files are named after what they hold."""

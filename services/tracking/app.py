@@ -1,7 +1,9 @@
 """Tracking: what everybody may look up, a projection of what the owners say."""
 
 from kit.service import service
-from services.tracking import api, subscribers
+from services.tracking import subscribers
+from services.tracking.lookup import api as lookup
+from services.tracking.mine import api as mine
 from services.tracking.settings import Settings
 
-app = service("tracking", api=api.router, inbox=subscribers.inbox, settings=Settings)
+app = service("tracking", api=[lookup.router, mine.router], inbox=subscribers.inbox, settings=Settings)

@@ -9,7 +9,7 @@ from contracts.notification import MESSAGES, MessageEvent
 from contracts.payment import PAYMENTS, PaymentEvent
 from kit.db import Connection
 from kit.inbox import Inbox
-from services.tracking import domain, store
+from services.tracking.projection import domain, store
 
 inbox = Inbox("tracking")
 

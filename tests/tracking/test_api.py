@@ -10,8 +10,9 @@ import pytest
 
 from kit import settings as kit_settings
 from kit.db import Database
-from services.tracking import api, freshness
+from services.tracking import freshness
 from services.tracking.app import app
+from services.tracking.lookup import api
 from services.tracking.settings import Settings, shows_level_b
 from tests.tracking import callers, story
 from tests.tracking.hearing import hear

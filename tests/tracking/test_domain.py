@@ -6,7 +6,8 @@ import pytest
 
 from contracts.dossier import DossierEvent
 from contracts.payment import PaymentEvent
-from services.tracking import domain
+from services.tracking.lookup.domain import completion, proves
+from services.tracking.projection import domain
 from tests.tracking import story
 
 
@@ -52,12 +53,12 @@ def test_the_history_names_units_and_never_officers() -> None:
     ],
 )
 def test_completion_goes_forward_through_four_steps(status: int, accepted: bool, done: int) -> None:
-    assert domain.completion(status, accepted=accepted).done == done
+    assert completion(status, accepted=accepted).done == done
 
 
 def test_a_number_proves_only_under_its_own_digest() -> None:
     digest = story.digest(story.NUMBER)
-    assert domain.proves(story.NUMBER, story.KEY, None, digest)
-    assert not domain.proves("000190000002", story.KEY, digest, digest)
-    assert not domain.proves(story.NUMBER, "another key", digest)
-    assert not domain.proves(story.NUMBER, story.KEY, None, None)
+    assert proves(story.NUMBER, story.KEY, None, digest)
+    assert not proves("000190000002", story.KEY, digest, digest)
+    assert not proves(story.NUMBER, "another key", digest)
+    assert not proves(story.NUMBER, story.KEY, None, None)

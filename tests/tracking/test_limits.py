@@ -1,6 +1,6 @@
 """How often one address may ask."""
 
-from services.tracking.limits import Limiter
+from services.tracking.lookup.limits import Limiter
 
 
 def test_a_full_bucket_may_be_used_at_once_and_refills_evenly() -> None:

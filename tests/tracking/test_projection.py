@@ -14,7 +14,9 @@ from contracts.envelope import Event
 from contracts.identity import ACCOUNTS, AccountClosed
 from contracts.money import FeeTiming
 from kit.db import Database
-from services.tracking import store
+from services.tracking.lookup.store import look_up
+from services.tracking.mine.store import history, messages_about
+from services.tracking.projection.store import updated_at
 from tests.tracking import story
 from tests.tracking.hearing import hear, tombstone
 
@@ -38,9 +40,9 @@ async def start_over(db: Database) -> None:
 
 async def answer(db: Database, code: str = story.CODE) -> dict[str, Any]:
     """All that any look-up could show of the dossier, but for when the projection last heard anything."""
-    row = dict(await store.look_up(db, code))
+    row = dict(await look_up(db, code))
     row.pop("updated_at")
-    return {**row, "history": [dict(told) for told in await store.history(db, code)]}
+    return {**row, "history": [dict(told) for told in await history(db, code)]}
 
 
 async def test_scenario_1_ends_with_the_result_returned(db: Database) -> None:
@@ -124,14 +126,14 @@ async def test_an_account_that_is_closed_or_erased_is_recognised_no_more(db: Dat
 
 async def test_the_owner_can_see_that_a_message_was_given_up(db: Database) -> None:
     await hear(db, story.submitted(), story.told(UUID(int=700)), story.given_up(UUID(int=701)))
-    messages = await store.messages_about(db, story.CODE)
+    messages = await messages_about(db, story.CODE)
     assert [(message["channel"], message["reason"]) for message in messages] == [("email", None), ("sms", "no_address")]
 
 
 async def test_the_projection_says_when_it_last_heard_something(db: Database) -> None:
-    assert await store.updated_at(db) is None
+    assert await updated_at(db) is None
     await hear(db, story.submitted())
-    assert await store.updated_at(db) is not None
+    assert await updated_at(db) is not None
 
 
 async def test_replay_from_zero_gives_identical_answers(db: Database) -> None:

@@ -8,7 +8,7 @@ from deploy.bench.children import orders, tell
 from deploy.bench.rig import submissions
 from kit.db import Database
 from kit.settings import Settings
-from services.tracking import domain, store
+from services.tracking.projection import domain, store
 
 ROWS = 500
 

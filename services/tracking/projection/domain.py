@@ -1,11 +1,9 @@
-"""What each event means to somebody who looks a dossier up, and the words they read.
+"""What each event means to somebody who looks a dossier up.
 
 A change names only the fields that an event sets. Later events win, field by field, so changes of one dossier
 can be merged. The national status and the folder are computed by the database from these fields (migrations/0001).
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,89 +47,6 @@ from contracts.dossier import (
 )
 from contracts.notification import MessageEvent, NotificationFailed
 from contracts.payment import FeePaid, FeeRefunded, FeeRequested, FeeWaived, PaymentEvent, ReceiptIssued
-
-STATUSES = {
-    1: "Mới đăng ký",
-    2: "Được tiếp nhận",
-    3: "Không được tiếp nhận",
-    4: "Đang xử lý",
-    5: "Yêu cầu bổ sung giấy tờ",
-    6: "Yêu cầu thực hiện nghĩa vụ tài chính",
-    7: "Công dân yêu cầu rút hồ sơ",
-    8: "Dừng xử lý",
-    9: "Đã xử lý xong",
-    10: "Đã trả kết quả",
-}
-"""The statuses of the National Public Service Portal."""
-
-STATES = {
-    "awaiting_prepayment": "Chờ thanh toán trước",
-    "submitted": "Đã gửi",
-    "supplement_requested_intake": "Yêu cầu bổ sung (trước tiếp nhận)",
-    "supplement_submitted": "Đã gửi bổ sung",
-    "accepted": "Được tiếp nhận",
-    "assigned": "Đang xử lý",
-    "in_process": "Đang xử lý",
-    "consulting": "Đang xử lý",
-    "supplement_requested_processing": "Yêu cầu bổ sung (khi xử lý)",
-    "awaiting_financial_obligation": "Yêu cầu thực hiện nghĩa vụ tài chính",
-    "pending_approval": "Trình ký",
-    "result_signed": "Đã ký số",
-    "result_ready": "Đã xử lý xong, chờ trả",
-    "returned": "Đã trả kết quả",
-    "rejected": "Không được tiếp nhận / từ chối",
-    "withdrawn": "Công dân rút hồ sơ",
-    "stopped": "Dừng xử lý",
-    "closed_incomplete": "Đóng hồ sơ do không bổ sung",
-    "interlinked": "Đang giải quyết liên thông",
-    "partially_done": "Đã có một phần kết quả",
-}
-
-MEMBERS = {
-    "waiting": "Chờ kết quả của thủ tục trước",
-    "in_progress": "Đang giải quyết",
-    "has_result": "Đã có kết quả",
-    "ended": "Đã kết thúc, không có kết quả",
-    "not_started": "Không thực hiện",
-}
-"""Where a member of an interlinked dossier is."""
-
-FOLDERS = {
-    "not_sent": "Hồ sơ chưa gửi",
-    "sent": "Hồ sơ đã gửi",
-    "awaiting_payment": "Hồ sơ chờ thanh toán",
-    "supplement_requested": "Hồ sơ yêu cầu bổ sung",
-    "in_progress": "Hồ sơ đang xử lý",
-    "result_returned": "Hồ sơ đã trả kết quả",
-    "sent_back": "Hồ sơ bị trả lại",
-}
-"""The citizen's seven folders, in the order they are shown in. Only the dossier service knows drafts."""
-
-FEES = {
-    "requested": "Chưa thanh toán",
-    "paid": "Đã thanh toán",
-    "waived": "Được miễn",
-    "refunded": "Đã hoàn tiền",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """How far a dossier has come, in the four steps that everybody may know."""
-
-    done: int
-    of: int
-    label: str
-
-
-_STEPS = ("Chờ tiếp nhận", "Đang giải quyết", "Đã có kết quả", "Đã kết thúc")
-_STEP_OF_STATUS = {1: 1, 6: 1, 5: 1, 2: 2, 4: 2, 9: 3, 3: 4, 7: 4, 8: 4, 10: 4}
-
-
-def completion(status: int, *, accepted: bool) -> Completion:
-    """The degree of completion. An accepted dossier does not fall back when it waits for the citizen."""
-    step = max(_STEP_OF_STATUS[status], 2 if accepted else 1)
-    return Completion(step, len(_STEPS), _STEPS[step - 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,21 +328,3 @@ def told(events: Iterable[MessageEvent]) -> list[Told]:
 def _told(event: MessageEvent, code: str) -> Told:
     reason = event.reason.value if isinstance(event, NotificationFailed) else None
     return Told(event.message_id, code, event.template, event.channel.value, reason, event.occurred_at)
-
-
-# ── who may see what ───────────────────────────────────────────────────────────────────────────────
-
-
-def may_follow(account: UUID, owner: UUID | None, submitter: UUID | None) -> bool:
-    """The owner and whoever sent the dossier for them see all of it."""
-    return account in (owner, submitter)
-
-
-_NO_DIGEST = "0" * 64
-
-
-def proves(number: str, key: str, *digests: str | None) -> bool:
-    """Whether the number belongs to one of the digests; takes as long when there is nothing to compare."""
-    given = hmac.new(key.encode(), number.encode(), hashlib.sha256).hexdigest()
-    matches = [hmac.compare_digest(given, digest or _NO_DIGEST) for digest in digests]
-    return any(matches)

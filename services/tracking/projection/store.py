@@ -1,14 +1,17 @@
-"""Every SQL statement of the projection and of the look-up."""
+"""Every SQL statement of the projection. Nobody else writes its tables."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from kit.db import Connection, Database
-from services.tracking.domain import Change, Entry, Told
+from services.tracking.projection.domain import Change, Entry, Told
+
+TABLES = ("dossier_view", "history", "message_view", "account_view")
+"""Every projected table, written by the functions below and by nothing else: rebuild makes these anew from the events.
+
+No foreign keys, triggers or sequences on them. `freshness` is not among them: it says when, not what."""
 
 # ── the projection: sets, not rows ─────────────────────────────────────────────────────────────────
 # A version that is not newer changes nothing, so hearing anything again, in any batch, changes nothing.
@@ -155,67 +158,6 @@ ON CONFLICT (slot) DO UPDATE SET heard_at = greatest(known.heard_at, excluded.he
 async def heard(tx: Connection) -> None:
     """Note that the projection took something in just now."""
     await tx.execute(HEARD)
-
-
-# ── the look-up: one indexed statement for every question ──────────────────────────────────────────
-
-LOOK_UP = """
-SELECT d.*, submitter.masked_name,
-       owner.identity_digest AS owner_digest, submitter.identity_digest AS submitter_digest,
-       (SELECT max(heard_at) FROM freshness) AS updated_at
-FROM (SELECT $1::text AS code) AS asked
-LEFT JOIN dossier_view AS d ON d.code = asked.code AND d.version > 0
-LEFT JOIN account_view AS owner ON owner.account_ref = d.owner_ref
-LEFT JOIN account_view AS submitter ON submitter.account_ref = d.submitter_ref
-"""
-
-
-async def look_up(db: Database, code: str) -> asyncpg.Record:
-    """What is known under that code. There is always a row: knowing nothing takes as long as knowing all."""
-    row = await db.fetchrow(LOOK_UP, code)
-    assert row is not None  # noqa: S101 (the statement starts from the question)
-    return row
-
-
-HISTORY = "SELECT type, at, unit, detail FROM history WHERE code = $1 ORDER BY at, source, version"
-
-
-async def history(db: Database, code: str) -> list[asyncpg.Record]:
-    """All that happened, oldest first; facts of the same moment in the order of their source."""
-    return await db.fetch(HISTORY, code)
-
-
-MESSAGES_ABOUT = "SELECT template, channel, reason, at FROM message_view WHERE code = $1 ORDER BY at, message_id"
-
-
-async def messages_about(db: Database, code: str) -> list[asyncpg.Record]:
-    return await db.fetch(MESSAGES_ABOUT, code)
-
-
-COUNT_FOLDERS = """
-SELECT folder, count(*) AS count FROM dossier_view
-WHERE version > 0 AND (owner_ref = $1 OR (submitter_ref = $1 AND submitter_ref <> owner_ref))
-GROUP BY folder
-"""
-
-
-async def count_folders(db: Database, account: UUID) -> dict[str, int]:
-    return {row["folder"]: row["count"] for row in await db.fetch(COUNT_FOLDERS, account)}
-
-
-OF_ACCOUNT = """
-SELECT * FROM dossier_view
-WHERE version > 0 AND (owner_ref = $1 OR (submitter_ref = $1 AND submitter_ref <> owner_ref))
-  AND ($2::text IS NULL OR folder = $2) AND (submitted_at, code) < ($3, $4)
-ORDER BY submitted_at DESC, code DESC LIMIT $5
-"""
-
-
-async def of_account(
-    db: Database, account: UUID, folder: str | None, before: tuple[datetime, str], limit: int
-) -> list[asyncpg.Record]:
-    """Dossiers that the account may follow, newest first, after the one named by `before`."""
-    return await db.fetch(OF_ACCOUNT, account, folder, *before, limit)
 
 
 UPDATED_AT = "SELECT max(heard_at) FROM freshness"

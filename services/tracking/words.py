@@ -1,0 +1,65 @@
+"""The words in which people read what was projected: statuses, states, folders, fees."""
+
+STATUSES = {
+    1: "Mới đăng ký",
+    2: "Được tiếp nhận",
+    3: "Không được tiếp nhận",
+    4: "Đang xử lý",
+    5: "Yêu cầu bổ sung giấy tờ",
+    6: "Yêu cầu thực hiện nghĩa vụ tài chính",
+    7: "Công dân yêu cầu rút hồ sơ",
+    8: "Dừng xử lý",
+    9: "Đã xử lý xong",
+    10: "Đã trả kết quả",
+}
+"""The statuses of the National Public Service Portal."""
+
+STATES = {
+    "awaiting_prepayment": "Chờ thanh toán trước",
+    "submitted": "Đã gửi",
+    "supplement_requested_intake": "Yêu cầu bổ sung (trước tiếp nhận)",
+    "supplement_submitted": "Đã gửi bổ sung",
+    "accepted": "Được tiếp nhận",
+    "assigned": "Đang xử lý",
+    "in_process": "Đang xử lý",
+    "consulting": "Đang xử lý",
+    "supplement_requested_processing": "Yêu cầu bổ sung (khi xử lý)",
+    "awaiting_financial_obligation": "Yêu cầu thực hiện nghĩa vụ tài chính",
+    "pending_approval": "Trình ký",
+    "result_signed": "Đã ký số",
+    "result_ready": "Đã xử lý xong, chờ trả",
+    "returned": "Đã trả kết quả",
+    "rejected": "Không được tiếp nhận / từ chối",
+    "withdrawn": "Công dân rút hồ sơ",
+    "stopped": "Dừng xử lý",
+    "closed_incomplete": "Đóng hồ sơ do không bổ sung",
+    "interlinked": "Đang giải quyết liên thông",
+    "partially_done": "Đã có một phần kết quả",
+}
+
+MEMBERS = {
+    "waiting": "Chờ kết quả của thủ tục trước",
+    "in_progress": "Đang giải quyết",
+    "has_result": "Đã có kết quả",
+    "ended": "Đã kết thúc, không có kết quả",
+    "not_started": "Không thực hiện",
+}
+"""Where a member of an interlinked dossier is."""
+
+FOLDERS = {
+    "not_sent": "Hồ sơ chưa gửi",
+    "sent": "Hồ sơ đã gửi",
+    "awaiting_payment": "Hồ sơ chờ thanh toán",
+    "supplement_requested": "Hồ sơ yêu cầu bổ sung",
+    "in_progress": "Hồ sơ đang xử lý",
+    "result_returned": "Hồ sơ đã trả kết quả",
+    "sent_back": "Hồ sơ bị trả lại",
+}
+"""The citizen's seven folders, in the order they are shown in. Only the dossier service knows drafts."""
+
+FEES = {
+    "requested": "Chưa thanh toán",
+    "paid": "Đã thanh toán",
+    "waived": "Được miễn",
+    "refunded": "Đã hoàn tiền",
+}
