@@ -1,0 +1,99 @@
+"""What goes out to another system, and what may become of it.
+
+The engine (order, repetition, circuit breaker, the list of attempts) is the same for every kind of destination; a
+destination only knows how to hand over one event, once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One event on its way to one destination."""
+
+    event_id: UUID
+    """The same as on Kafka (`ce_id`), however often it is sent: receivers recognise a repetition by it."""
+    ce_type: str
+    channel: str
+    dossier_code: str
+    version: int
+    """Place of the event in the history of its dossier on this channel: 1, 2, 3 … without a gap."""
+    occurred_at: datetime
+    body: bytes
+    """The structured CloudEvent (`application/cloudevents+json`), byte for byte the same at every attempt."""
+    traceparent: str | None = None
+    replayed: bool = False
+    """It was asked for again: sent before, or passed over."""
+    previous_version: int | None = None
+    """The version that this destination was sent before this one, of the same dossier and channel; None for the first.
+    Whoever filters by type finds gaps by this, everybody else by `version` itself."""
+
+
+class Trouble(StrEnum):
+    """Why an attempt did not succeed, as the subscriber sees it; never a body, an address or an exception's text."""
+
+    CONNECTION = "connection"
+    """No connection: the name is not known, nobody listens, or it broke off."""
+    TIMEOUT = "timeout"
+    """No answer in time."""
+    TLS = "tls"
+    """The certificate or the handshake is not right."""
+    ADDRESS = "address"
+    """The name leads to an address that may not be called (private, loopback, link-local)."""
+    AUTHORISATION = "authorisation"
+    """The destination's authorisation server gave no token."""
+    STATUS = "status"
+    """It answered, but not with 2xx."""
+    ANSWER = "answer"
+    """It accepted with an answer that cannot be read: too large, or not what the protocol says."""
+    REJECTED = "rejected"
+    """It understood the event and will never take it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The other side has it."""
+
+    status: int | None = None
+    """Of the HTTP answer, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """It may succeed later: the same event is tried again, for up to three days."""
+
+    trouble: Trouble
+    status: int | None = None
+    retry_after: timedelta | None = None
+    """How long the other side wants to be left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The other side will never take this event. It is given up at once, and the dossier's next one goes on."""
+
+    trouble: Trouble = Trouble.REJECTED
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The other side wants no more (410): the subscription is disabled."""
+
+    status: int = 410
+
+
+Outcome = Accepted | Deferred | Refused | Gone
+
+
+class Destination(Protocol):
+    """Where events of one subscription go."""
+
+    async def deliver(self, outgoing: Outgoing, attempt: int) -> Outcome:
+        """Hand it over; `attempt` counts from 1. What goes wrong outside is an outcome, not an exception: an exception
+        is a mistake of ours, and is treated as `Deferred` after it was logged."""
+        ...
