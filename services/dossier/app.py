@@ -37,6 +37,7 @@ from services.dossier.results.handover import api as handover
 from services.dossier.results.revocation import api as revocation
 from services.dossier.settings import Settings
 from services.dossier.supplement import api as supplement
+from services.dossier.synchronisation import api as synchronisation
 
 app = service(
     "dossier",
@@ -51,6 +52,7 @@ app = service(
         copies.router,
         printing.router,
         parties.router,
+        synchronisation.router,
         attachments.router,
         documents.router,
         databases.router,

@@ -7,6 +7,7 @@ import asyncpg
 from fastapi import Query
 from pydantic import BaseModel
 
+from contracts.national import STATUSES
 from contracts.refusal import Refusal
 from services.tracking import words
 from services.tracking.lookup import domain
@@ -45,7 +46,7 @@ class State(BaseModel):
 
 
 def status(row: asyncpg.Record) -> Status:
-    return Status(code=row["status"], label=words.STATUSES[row["status"]])
+    return Status(code=row["status"], label=STATUSES[row["status"]])
 
 
 def completion(row: asyncpg.Record) -> Completion:
@@ -54,7 +55,7 @@ def completion(row: asyncpg.Record) -> Completion:
 
 
 def state(row: asyncpg.Record) -> State:
-    return State(code=row["state"], label=words.STATES.get(row["state"], words.STATUSES[row["status"]]))
+    return State(code=row["state"], label=words.STATES.get(row["state"], STATUSES[row["status"]]))
 
 
 def text(moment: datetime | None) -> str | None:

@@ -1,18 +1,4 @@
-"""The words in which people read what was projected: statuses, states, folders, fees."""
-
-STATUSES = {
-    1: "Mới đăng ký",
-    2: "Được tiếp nhận",
-    3: "Không được tiếp nhận",
-    4: "Đang xử lý",
-    5: "Yêu cầu bổ sung giấy tờ",
-    6: "Yêu cầu thực hiện nghĩa vụ tài chính",
-    7: "Công dân yêu cầu rút hồ sơ",
-    8: "Dừng xử lý",
-    9: "Đã xử lý xong",
-    10: "Đã trả kết quả",
-}
-"""The statuses of the National Public Service Portal."""
+"""The words in which people read what was projected: states, folders, fees (the statuses are the contracts')."""
 
 STATES = {
     "awaiting_prepayment": "Chờ thanh toán trước",
