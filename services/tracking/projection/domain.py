@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from contracts.dossier import (
+    AboutDossier,
     ConsultationAnswered,
     ConsultationRequested,
     DeadlineExtended,
@@ -91,6 +92,9 @@ def _filed(event: Filing, state: str, submitted_at: datetime) -> Change:
         "procedure_code": event.procedure_code,
         "procedure_name": event.procedure_name,
         "unit": event.receiving_unit,
+        "receiving_unit": event.receiving_unit,
+        "competent_unit": event.competent_unit,
+        "channel": event.channel.value,
         "owner_ref": event.owner_ref,
         "submitter_ref": event.submitter_ref,
         "delivery": event.delivery.value,
@@ -118,6 +122,7 @@ def _progressed(event: InterlinkedProgressed) -> Change:
         "accepted_at": event.accepted_at,
         "due_at": event.due_at,
         "returned_at": event.returned_at,
+        "ended_at": event.returned_at,
     }
     return {name: value for name, value in said.items() if value is not None}
 
@@ -157,16 +162,22 @@ def _issued(event: ResultIssued) -> Change:
     return {
         "state": "result_ready",
         "issued_at": event.issued_at,
+        "ended_at": event.issued_at,
         "punctuality": event.outcome.value,
         "result_ref": event.result_ref,
     }
+
+
+def _over(event: AboutDossier, state: str) -> Change:
+    """It ended without a result."""
+    return {"state": state, "ended_at": event.occurred_at}
 
 
 _DOSSIER: dict[type, Callable[[Any], Change]] = {
     DossierAwaitingPayment: lambda e: _filed(e, "awaiting_prepayment", e.occurred_at),
     DossierSubmitted: lambda e: _filed(e, "submitted", e.submitted_at),
     DossierAccepted: _accepted,
-    DossierRejected: lambda _: {"state": "rejected"},
+    DossierRejected: lambda e: _over(e, "rejected"),
     SupplementRequested: _supplement_requested,
     SupplementSubmitted: lambda _: {"state": "supplement_submitted"},
     DossierForwarded: _forwarded,
@@ -180,9 +191,9 @@ _DOSSIER: dict[type, Callable[[Any], Change]] = {
     ResultIssued: _issued,
     ResultDelivered: lambda e: {"state": "returned", "returned_at": e.at},
     DeadlineExtended: lambda e: {"due_at": e.new_due_at},
-    DossierWithdrawn: lambda _: {"state": "withdrawn"},
-    DossierStopped: lambda _: {"state": "stopped"},
-    DossierClosed: lambda _: {"state": "closed_incomplete"},
+    DossierWithdrawn: lambda e: _over(e, "withdrawn"),
+    DossierStopped: lambda e: _over(e, "stopped"),
+    DossierClosed: lambda e: _over(e, "closed_incomplete"),
     OwnerLinked: lambda e: {"owner_ref": e.owner_ref, "submitter_ref": e.submitter_ref},
     InterlinkedSubmitted: _interlinked,
     InterlinkedProgressed: _progressed,
@@ -238,7 +249,7 @@ TOLD: dict[type, tuple[str, str | None, frozenset[str]]] = {
     ),
     SupplementSubmitted: ("Gửi bổ sung", None, frozenset({"round", "changed_components"})),
     DossierForwarded: ("Chuyển xử lý", "to_unit", frozenset({"from_unit", "step", "step_due_at"})),
-    StepCompleted: ("Hoàn thành bước xử lý", "unit", frozenset({"step"})),
+    StepCompleted: ("Hoàn thành bước xử lý", "unit", frozenset({"step", "outcome", "step_due_at"})),
     StepReturned: ("Chuyển lại bước trước", "unit", frozenset({"step", "returned_to"})),
     ConsultationRequested: (
         "Lấy ý kiến cơ quan phối hợp",

@@ -20,11 +20,12 @@ PROJECT_DOSSIERS = """
 INSERT INTO dossier_view AS seen
     (code, version, procedure_code, procedure_name, state, unit, owner_ref, submitter_ref, delivery,
      submitted_at, accepted_at, due_at, supplement_due_at, issued_at, returned_at, punctuality, result_ref,
-     parent_code, members)
+     parent_code, members, receiving_unit, competent_unit, channel, ended_at)
 SELECT * FROM unnest(
     $1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::text[],
     $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[],
-    $15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::jsonb[])
+    $15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::jsonb[],
+    $20::text[], $21::text[], $22::text[], $23::timestamptz[])
 ON CONFLICT (code) DO UPDATE SET
     version           = excluded.version,
     procedure_code    = coalesce(excluded.procedure_code, seen.procedure_code),
@@ -43,13 +44,18 @@ ON CONFLICT (code) DO UPDATE SET
     punctuality       = coalesce(excluded.punctuality, seen.punctuality),
     result_ref        = coalesce(excluded.result_ref, seen.result_ref),
     parent_code       = coalesce(excluded.parent_code, seen.parent_code),
-    members           = coalesce(excluded.members, seen.members)
+    members           = coalesce(excluded.members, seen.members),
+    receiving_unit    = coalesce(excluded.receiving_unit, seen.receiving_unit),
+    competent_unit    = coalesce(excluded.competent_unit, seen.competent_unit),
+    channel           = coalesce(excluded.channel, seen.channel),
+    ended_at          = coalesce(excluded.ended_at, seen.ended_at)
 WHERE seen.version < excluded.version
 """
 DOSSIER_COLUMNS = (
     "version", "procedure_code", "procedure_name", "state", "unit", "owner_ref", "submitter_ref", "delivery",
     "submitted_at", "accepted_at", "due_at", "supplement_due_at", "issued_at", "returned_at",
     "punctuality", "result_ref", "parent_code", "members",
+    "receiving_unit", "competent_unit", "channel", "ended_at",
 )  # fmt: skip
 
 
