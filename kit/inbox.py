@@ -88,6 +88,7 @@ class Position:
 
 
 One = Callable[[Connection, Any], Awaitable[None]]
+Keep = Callable[[Connection, Sequence[Letter]], Awaitable[None]]
 F = TypeVar("F", bound=One)
 
 
@@ -107,6 +108,7 @@ class Inbox:
         self.consumer = consumer
         self.subscriptions: dict[str, Subscription] = {}
         self.erasers: dict[str, Callable[[Connection, str], Awaitable[None]]] = {}
+        self.keeper: Keep | None = None
 
     def hears(self, channel: Channel, *, batch: bool = False) -> Callable[[F], F]:
         """Register a subscriber: `async def on_x(tx, event)`, or with `batch`, `async def on_xs(tx, events)`."""
@@ -126,6 +128,12 @@ class Inbox:
             return handler
 
         return register
+
+    def keeps(self, keeper: Keep) -> Keep:
+        """Register who keeps records as they came: `async def f(tx, letters)`, once a transaction, after all its
+        subscribers, in order and with those of unknown types."""
+        self.keeper = keeper
+        return keeper
 
     async def consume(self, db: Database, records: Sequence[Record], bury: "Bury") -> None:
         """Apply these records; what can never be applied is handed to `bury`. Raises only for transient trouble."""
@@ -221,6 +229,8 @@ class Inbox:
             subscription = self.subscriptions[name]
             theirs = [letter for letter in known if letter.channel.name == name]
             await (_deliver_batch if subscription.batch else _deliver_each)(tx, subscription, theirs)
+        if self.keeper and letters:
+            await self.keeper(tx, letters)
 
 
 def _count(letters: Sequence[Letter]) -> None:

@@ -23,6 +23,7 @@ from kit.worker import Worker
 log = structlog.get_logger()
 
 Startup = Callable[[Database], Awaitable[None]]
+Beside = Callable[[Database], Coroutine[Any, Any, None]]
 
 NO_TELEMETRY_OF_ITS_OWN = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False)
 """FastAPI's spans carry path and query, its logs the texts of exceptions: both may hold somebody's data."""
@@ -37,16 +38,18 @@ def service(
     timers: Timers | None = None,
     settings: type[Settings] = Settings,
     startup: Startup | None = None,
+    beside: Beside | None = None,
 ) -> FastAPI:
     """The service as an ASGI application.
 
     `api`: its routes. `inbox`: what it hears. `timers`: its deadlines and jobs. `startup`: runs before the first
-    request, on every start of every replica: it must be idempotent.
+    request, on every start of every replica: it must be idempotent. `beside`: runs for ever in every process that has
+    the role `worker`; it shares its work among replicas and waits for a database that is away.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _Process(name, app, load(settings), inbox, timers, startup):
+        async with _Process(name, app, load(settings), inbox, timers, startup, beside):
             yield
 
     app = FastAPI(
@@ -72,9 +75,10 @@ class _Process:
         inbox: Inbox | None,
         timers: Timers | None,
         startup: Startup | None,
+        beside: Beside | None,
     ) -> None:
         self._name, self._app, self._settings = name, app, settings
-        self._inbox, self._timers, self._startup = inbox, timers, startup
+        self._inbox, self._timers, self._startup, self._beside = inbox, timers, startup, beside
         self._roles = {role.strip() for role in settings.roles.split(",")}
         self._tasks: list[asyncio.Task[None]] = []
         self._worker: Worker | None = None
@@ -120,6 +124,8 @@ class _Process:
             if self._inbox and self._inbox.subscriptions:
                 self._worker = self._app.state.worker = Worker(self._settings, self._inbox, db)
                 self._run(_start_worker(self._worker))
+            if self._beside:
+                self._run(self._beside(db))
         if "timers" in self._roles and self._timers:
             self._run(self._timers.run(db))
 

@@ -1,12 +1,14 @@
-"""Kafka in: news of dossiers and of their fees is told to people."""
+"""Kafka in: news of dossiers and of their fees is told to people, and kept for other systems."""
 
 from contracts.dossier import DOSSIERS, DossierEvent
 from contracts.payment import PAYMENTS, PaymentEvent
 from kit.db import Connection
 from kit.inbox import Inbox
 from services.notification.people import subscribers as people
+from services.notification.systems.journal import subscribers as journal
 
 inbox = Inbox("notification")
+inbox.keeps(journal.keep)
 
 
 @inbox.hears(DOSSIERS)
