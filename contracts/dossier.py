@@ -395,6 +395,9 @@ class DossierAccepted(AboutDossier):
     """When it was accepted, in UTC: the start of the processing clock."""
     appointment_at: AwareDatetime | None = None
     """When the result is due, in UTC; null for a procedure without an appointment."""
+    measured_until: AwareDatetime | None = None
+    """Until when the result counts as in time, in UTC, where that is another moment than `appointment_at`: an apology
+    moved the appointment before the clock stood, and is not time that was given. Null otherwise."""
     unit: str
     """Agency id of the accepting unit."""
     officer_ref: UUID
@@ -573,6 +576,9 @@ class FinancialObligationMet(AboutDossier):
     """Agency id of the unit that saw it."""
     officer_ref: UUID
     """Opaque reference of the officer who saw it."""
+    measured_until: AwareDatetime | None = None
+    """Until when the result counts as in time from now on, in UTC: the original appointment, moved by the time that
+    its clock stood; null for a procedure without an appointment."""
 
 
 class ResultSigned(AboutDossier):

@@ -500,9 +500,11 @@ def accept_again(dossier: Dossier, by: Actor, now: datetime, promise: Promise) -
     moved = replace(
         move(dossier, Act.ACCEPT_AGAIN, by, now), due_at=promise.due_at, original_due_at=promise.original_due_at
     )
+    measured = promise.original_due_at if promise.original_due_at != promise.due_at else None
     said = DossierAccepted(
-        **envelope(moved, now), accepted_at=now, appointment_at=promise.due_at, unit=by.unit or dossier.current_unit,
-        officer_ref=person(by), again=True, policy_version=dossier.policy_version,
+        **envelope(moved, now), accepted_at=now, appointment_at=promise.due_at, measured_until=measured,
+        unit=by.unit or dossier.current_unit, officer_ref=person(by), again=True,
+        policy_version=dossier.policy_version,
     )  # fmt: skip
     return moved, said
 

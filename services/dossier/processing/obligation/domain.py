@@ -60,8 +60,11 @@ def confirm_obligation(
     if not evidence.strip():
         raise EvidenceMissing
     moved = move(dossier, Act.CONFIRM_OBLIGATION, by, now, evidence)
-    met = FinancialObligationMet(**envelope(moved, now), unit=by.unit or dossier.current_unit, officer_ref=person(by))
     later, extended = _run_on(moved, now, due_at)
+    met = FinancialObligationMet(
+        **envelope(moved, now), unit=by.unit or dossier.current_unit, officer_ref=person(by),
+        measured_until=later.original_due_at,
+    )  # fmt: skip
     said: tuple[FinancialObligationMet | DeadlineExtended, ...] = (met, *extended)
     return begin(later, Step.SPECIALIST, flow, now, anew=True), *said
 
