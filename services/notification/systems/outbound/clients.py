@@ -225,6 +225,7 @@ _NOTES: tuple[tuple[type[BaseException], Note], ...] = (
     (aiohttp.ClientConnectorDNSError, Note.NAME_UNKNOWN),
     (aiohttp.ConnectionTimeoutError, Note.CONNECT_TIMEOUT),
     (TimeoutError, Note.TIMEOUT),
+    (ConnectionResetError, Note.CLOSED),
     (aiohttp.ClientConnectorError, Note.UNREACHABLE),
     (aiohttp.ClientResponseError, Note.NOT_HTTP),
 )
@@ -236,7 +237,7 @@ def _note(failure: BaseException) -> Note:
         return failure.note
     causes = _causes(failure)
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        if isinstance(cause, ssl.SSLCertVerificationError) and not isinstance(cause, aiohttp.ClientError):
             return _CERTIFICATE.get(cause.verify_code, Note.CERTIFICATE_UNTRUSTED)
     return next((note for kind, note in _NOTES if any(isinstance(cause, kind) for cause in causes)), Note.CLOSED)
 
