@@ -23,13 +23,14 @@ class FailureReason(Vocabulary):
 
     `no_address`: the account has none for this channel. `rejected`: the provider refused it for good.
     `unavailable`: the provider could not be reached until the last attempt. `expired`: it would have come too
-    late to be of use.
+    late to be of use. `template`: its text could not be made; nothing of it was sent.
     """
 
     NO_ADDRESS = "no_address"
     REJECTED = "rejected"
     UNAVAILABLE = "unavailable"
     EXPIRED = "expired"
+    TEMPLATE = "template"
 
 
 class AboutMessage(Event):

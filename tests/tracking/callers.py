@@ -21,7 +21,15 @@ def verifier(audience: str) -> Verifier:
 
 def citizen(ref: UUID, audience: str) -> dict[str, str]:
     """The header that a citizen's call carries."""
+    return _header(audience, sub=str(ref), kind="citizen", name="", acr=2)
+
+
+def officer(audience: str, *roles: str, unit: str = "H99.02.01", ref: UUID = UUID(int=7)) -> dict[str, str]:
+    """The header that an officer's call carries."""
+    return _header(audience, sub=str(ref), kind="officer", name="Hoàng Thu Hà", unit=unit, roles=list(roles))
+
+
+def _header(audience: str, **of_them: Any) -> dict[str, str]:
     now = int(time.time())
-    claims: dict[str, Any] = {"iss": ISSUER, "aud": audience, "sub": str(ref), "kind": "citizen", "name": ""}
-    claims |= {"acr": 2, "auth_time": now, "iat": now, "exp": now + 60}
+    claims = {"iss": ISSUER, "aud": audience, "auth_time": now, "iat": now, "exp": now + 60, **of_them}
     return {"Authorization": f"Bearer {jwt.encode({'alg': 'ES256', 'typ': 'at+jwt', 'kid': 'tests'}, claims, KEY)}"}

@@ -18,6 +18,7 @@ from kit.problems import Unavailable
 from kit.settings import load
 from services.notification.people import store, words
 from services.notification.people.providers import Undeliverable, email, sms
+from services.notification.people.tenant import province
 from services.notification.settings import Settings
 
 router = Router(prefix="/api/v1", tags=["Thông báo"])
@@ -113,14 +114,14 @@ class CodeMessage(BaseModel):
 @router.post("/otp-messages", status_code=204)
 async def send_code(_: Identity, message: CodeMessage) -> None:
     """Send a one-time password now. It is never stored, never logged and never on Kafka; 503: try again."""
-    said = {"otp": message.code, "m": str(message.minutes), "host": words.province().host}
+    said = {"otp": message.code, "m": str(message.minutes), "host": province().host}
     settings = load(Settings)
     try:
         if message.channel == "sms":
             await sms.send(settings, message.message_id, message.to, words.short(message.template, said))
         else:
             letter = words.letter(message.template, said)
-            await email.send(settings, words.province().host, message.message_id, message.to, letter)
+            await email.send(settings, province().host, message.message_id, message.to, letter)
     except Undeliverable as no:
         raise CodeUndeliverable() from no
     except (sms.ProviderRefused, httpx2.HTTPError, OSError, aiosmtplib.SMTPException) as away:

@@ -1,6 +1,6 @@
 """Every SQL statement of notification."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,39 @@ from contracts.notification import MESSAGES, MessageChannel, MessageEvent
 from kit import outbox
 from kit.db import Connection, Database
 from services.notification.people.domain import Correspondence, Letter, Message, State
+
+# ── the texts ──
+
+
+@dataclass(frozen=True, slots=True)
+class KnownText:
+    """A version of a template as it was first used."""
+
+    sha256: str
+    newest: int
+    """The highest version of this template that was ever used."""
+    is_new: bool
+
+
+# The read comes after the write in the same transaction: of two processes that start at once, one waits for the other.
+KEEP_TEXT = """
+INSERT INTO template_text (key, version, sha256, texts) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+"""
+KNOWN_TEXT = """
+SELECT (SELECT sha256 FROM template_text WHERE key = $1 AND version = $2) AS sha256, max(version) AS newest
+FROM template_text WHERE key = $1
+"""
+
+
+async def keep_text(
+    tx: Connection, key: str, version: int, sha256: str, texts: Mapping[str, Mapping[str, str]]
+) -> KnownText:
+    """Keep this version of a template, unless it was kept before; what is known of it."""
+    done = await tx.execute(KEEP_TEXT, key, version, sha256, dict(texts))
+    row = await tx.fetchrow(KNOWN_TEXT, key, version)
+    assert row is not None  # noqa: S101 (it was just kept)
+    return KnownText(row["sha256"], row["newest"], done.endswith(" 1"))
+
 
 # ── whom to tell ──
 
@@ -136,7 +169,7 @@ async def settle(tx: Connection, event: MessageEvent, state: State, reason: str 
 
 INBOX = """
 SELECT id, dossier_code, subject, body, happened_at FROM message
-WHERE recipient_ref = $1 AND channel = 'in_app' AND (happened_at, id) < ($2, $3)
+WHERE recipient_ref = $1 AND channel = 'in_app' AND state = 'sent' AND (happened_at, id) < ($2, $3)
 ORDER BY happened_at DESC, id DESC LIMIT $4
 """
 

@@ -3,13 +3,17 @@
 from dataclasses import replace
 
 from contracts.dossier import DossierEvent, Filing, OwnerLinked
-from contracts.notification import MessageChannel
+from contracts.notification import FailureReason, MessageChannel
 from contracts.payment import PAYMENTS, PaymentEvent
 from kit import timers
 from kit.clock import now
 from kit.db import Connection
-from services.notification.people import domain, store, words
-from services.notification.people.domain import DELIVER, Correspondence, Message, State
+from services.notification.people import domain, outcomes, store, words
+from services.notification.people.domain import DELIVER, Correspondence, Letter, Message
+from services.notification.people.tenant import province
+
+UNSAID = Letter(subject="", body="")
+"""What a template that failed leaves in the inbox; nobody is shown it."""
 
 
 async def on_dossier(tx: Connection, event: DossierEvent) -> None:
@@ -46,17 +50,24 @@ async def _tell_early_news(tx: Connection, about: Correspondence) -> None:
 
 
 async def _tell(tx: Connection, event: DossierEvent | PaymentEvent, about: Correspondence) -> None:
-    for message in domain.messages(event, about, words.province()):
+    for message in domain.messages(event, about, province()):
         version = words.texts()[message.template].version
-        in_app = message.channel is MessageChannel.IN_APP
-        letter = words.letter(message.template, message.words) if in_app else None
-        if await store.queue(tx, message, version, letter):
-            await _dispatch(tx, message, version)
+        if message.channel is MessageChannel.IN_APP:
+            await _put_into_inbox(tx, message, version)
+        elif await store.queue(tx, message, version, None):
+            await timers.schedule(tx, DELIVER, str(message.id), now())
 
 
-async def _dispatch(tx: Connection, message: Message, template_version: int) -> None:
-    """The portal's inbox has it at once; everything else goes out by a job, outside this transaction."""
-    if message.channel is MessageChannel.IN_APP:
-        await store.settle(tx, domain.sent(message, template_version, 1, now()), State.SENT)
-    else:
-        await timers.schedule(tx, DELIVER, str(message.id), now())
+async def _put_into_inbox(tx: Connection, message: Message, template_version: int) -> None:
+    """The portal's inbox has it at once; everything else goes out by a job, outside this transaction.
+
+    What cannot be said is shown to nobody, and does not keep the event from everybody else.
+    """
+    try:
+        letter = words.letter(message.template, message.words)
+    except words.TemplateFailed:
+        if await store.queue(tx, message, template_version, UNSAID):
+            await outcomes.given_up(tx, message, template_version, 1, FailureReason.TEMPLATE)
+        return
+    if await store.queue(tx, message, template_version, letter):
+        await outcomes.sent(tx, message, template_version, 1)

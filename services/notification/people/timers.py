@@ -4,13 +4,13 @@ from uuid import UUID
 
 from contracts.notification import FailureReason, MessageChannel
 from kit import telemetry
-from kit.clock import now
 from kit.db import Database
 from kit.settings import load
 from kit.timers import Timer
-from services.notification.people import clients, domain, store, words
+from services.notification.people import clients, outcomes, store, words
 from services.notification.people.domain import Message, State
 from services.notification.people.providers import Undeliverable, email, sms
+from services.notification.people.tenant import province
 from services.notification.settings import Settings
 
 ATTEMPTS = 12
@@ -32,19 +32,22 @@ async def deliver(db: Database, job: Timer) -> None:
     except Undeliverable as no:
         await _give_up(db, message, version, job.attempt, no.reason)
         return
+    except words.TemplateFailed:
+        await _give_up(db, message, version, job.attempt, FailureReason.TEMPLATE)
+        return
     except Exception:
         if job.attempt >= ATTEMPTS:
             await _give_up(db, message, version, job.attempt, FailureReason.UNAVAILABLE)
         raise  # the job is repeated, or kept with an alarm
     async with db.transaction() as tx:
-        await store.settle(tx, domain.sent(message, version, job.attempt, now()), State.SENT)
+        await outcomes.sent(tx, message, version, job.attempt)
 
 
 async def _send(message: Message) -> None:
     """The address lives in this function only."""
     by_text = message.channel is MessageChannel.SMS
     contact = await clients.contact_for(message.dossier_code, message.recipient_ref, message.template, by_text=by_text)
-    settings, host = load(Settings), words.province().host
+    settings, host = load(Settings), province().host
     match message.channel:
         case MessageChannel.EMAIL if contact.email:
             await email.send(settings, host, message.id, contact.email, words.letter(message.template, message.words))
@@ -56,5 +59,4 @@ async def _send(message: Message) -> None:
 
 async def _give_up(db: Database, message: Message, version: int, attempts: int, reason: FailureReason) -> None:
     async with db.transaction() as tx:
-        event = domain.failed(message, version, attempts, reason, now())
-        await store.settle(tx, event, State.FAILED, reason.value)
+        await outcomes.given_up(tx, message, version, attempts, reason)

@@ -1,6 +1,8 @@
 """The portal's inbox over HTTP: everybody reads their own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import httpx2
@@ -8,12 +10,16 @@ import pytest
 
 from kit.db import Database
 from services.notification.app import app
+from services.notification.people import words
 from services.notification.subscribers import inbox
 from tests.notification import story
 from tests.tracking import callers
 from tests.tracking.hearing import hear
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
+
+
+OTP = Path("deploy/tenants/an-binh/templates/otp.yaml").read_text("utf-8")
 
 
 def owner() -> dict[str, str]:
@@ -58,3 +64,48 @@ async def test_without_a_token_there_is_no_inbox(http: httpx2.AsyncClient) -> No
 async def test_a_cursor_that_is_none_of_ours_is_refused(http: httpx2.AsyncClient) -> None:
     answer = await http.get("/api/v1/messages", headers=owner(), params={"cursor": "nonsense"})
     assert answer.json()["type"] == "urn:motcua:problem:cursor-not-ours"
+
+
+# ── templates ──
+
+
+async def test_who_words_templates_sees_them_before_anybody_gets_them(http: httpx2.AsyncClient) -> None:
+    editor = callers.officer("notification", "catalogue_editor")
+    lines = (await http.get("/api/v1/templates", headers=editor)).json()
+    assert {"key": "otp", "version": 1, "event": None, "channels": {"sms": "always"}, "languages": ["vi"]} in lines
+    seen = (await http.get("/api/v1/templates/dossier_accepted/preview", headers=editor)).json()
+    assert [one["language"] for one in seen["languages"]] == ["vi", "en"]
+    assert seen["languages"][0]["sms"]["text"].startswith("Ho so H99.02.01-261122-0001 da duoc tiep nhan")
+    assert seen["languages"][0]["sms"]["segments"] == 1
+
+
+async def test_a_draft_is_checked_as_the_service_would_and_kept_nowhere(http: httpx2.AsyncClient) -> None:
+    editor = callers.officer("notification", "system_admin")
+    draft = OTP.replace("{{ m }}", "{{ name }}")
+    no = await http.post("/api/v1/templates/otp/preview", headers=editor, json={"text": draft})
+    assert no.json()["type"] == "urn:motcua:problem:template-unusable"
+    assert no.json()["detail"].startswith("body: name: not among")
+    assert (await http.get("/api/v1/templates/nothing/preview", headers=editor)).status_code == 404
+
+
+async def test_others_word_no_templates(http: httpx2.AsyncClient) -> None:
+    for caller in (owner(), callers.officer("notification", "desk")):
+        assert (await http.get("/api/v1/templates", headers=caller)).status_code == 403
+
+
+async def test_a_version_of_a_template_is_one_text_for_ever(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = await make_database("notification")
+    await words.check(db)
+    await words.check(db)
+    text = words.texts()["otp"]
+    for version, other, why in ((1, "other", "was another text"), (3, "third", ""), (2, "new", "above 3"), (1, "", "")):
+        sources = {"vi": {**text.sources["vi"], "subject": other}} if other else text.sources
+        changed = replace(text, version=version, sources=sources)
+        monkeypatch.setattr(words, "texts", lambda changed=changed: {"otp": changed})
+        if why:
+            with pytest.raises(words.TemplateRefused, match=why):
+                await words.check(db)
+        else:
+            await words.check(db)

@@ -15,7 +15,7 @@ from kit.clients import ServiceClient
 from kit.clock import now
 from kit.db import Database
 from kit.timers import Timer
-from services.notification.people import clients, words
+from services.notification.people import clients, tenant
 from services.notification.people.timers import ATTEMPTS, deliver
 from services.notification.settings import Settings
 from services.notification.subscribers import inbox
@@ -90,7 +90,7 @@ def configure(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     monkeypatch.setitem(loaded, kit_settings.Settings, Settings(**fields))
     for name in ("identity", "dossier"):
         monkeypatch.setattr(clients, name, ServiceClient(name))
-    words.province.cache_clear()
+    tenant.province.cache_clear()
 
 
 async def test_a_letter_reaches_its_mailbox_under_the_messages_own_id(make_world: MakeWorld) -> None:
