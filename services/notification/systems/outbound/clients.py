@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,8 +13,9 @@ import aiohttp
 from yarl import URL
 
 from kit.clock import now
+from services.notification.systems.delivery.domain import Deferred, Outcome, Trouble
 from services.notification.systems.outbound import domain, signatures, tls
-from services.notification.systems.outbound.domain import Answer, Note, Reach, UrlNotAllowed
+from services.notification.systems.outbound.domain import Reach, UrlNotAllowed
 from services.notification.systems.outbound.guard import AddressNotAllowed, Guard
 from services.notification.systems.outbound.signatures import SigningKeys
 from services.notification.systems.outbound.tls import CertificateNotUsable, ClientCertificate
@@ -85,23 +85,21 @@ class Sender:
             await self._guard.close()
             self._guard = None
 
-    async def post(self, endpoint: Endpoint, message_id: UUID, body: bytes, at: datetime) -> Answer:
+    async def post(self, endpoint: Endpoint, message_id: UUID, body: bytes, at: datetime) -> Outcome:
         """One attempt: POST `body` (a structured CloudEvent), signed for this moment `at`.
 
-        Whatever the subscriber or the network does is an Answer, never an exception. The message's id is the same for
+        Whatever the subscriber or the network does is an outcome, never an exception. The message's id is the same for
         every attempt. Nothing is followed, and of the answer only status and Retry-After are looked at.
         """
-        started = time.perf_counter()
         headers = {
             "content-type": "application/cloudevents+json; charset=utf-8",
             **signatures.headers(endpoint.keys, str(message_id), body, at),
         }
         try:
             async with asyncio.timeout(self._limits.total):
-                status, wait = await self._authorised(endpoint, body, headers)
+                return domain.outcome_of(*await self._authorised(endpoint, body, headers))
         except (UrlNotAllowed, CertificateNotUsable, NoToken, aiohttp.ClientError, TimeoutError, OSError) as failure:
-            return Answer(None, time.perf_counter() - started, _note(failure))
-        return Answer(status, time.perf_counter() - started, domain.note_of(status), wait)
+            return Deferred(_trouble(failure))
 
     async def _authorised(
         self, endpoint: Endpoint, body: bytes, headers: Mapping[str, str]
@@ -145,7 +143,7 @@ class Sender:
         try:
             return await self._tokens.of(client, ask, instead_of=instead_of)
         except (aiohttp.ClientError, OSError) as away:
-            raise NoToken(Note.TOKEN_UNAVAILABLE) from away
+            raise NoToken(type(away).__name__) from away
 
     async def _open(
         self,
@@ -211,35 +209,34 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 _CERTIFICATE = {
-    9: Note.CERTIFICATE_EXPIRED,
-    10: Note.CERTIFICATE_EXPIRED,
-    62: Note.CERTIFICATE_WRONG_HOST,
-    64: Note.CERTIFICATE_WRONG_HOST,
+    9: Trouble.CERTIFICATE_EXPIRED,
+    10: Trouble.CERTIFICATE_EXPIRED,
+    62: Trouble.CERTIFICATE_HOST,
+    64: Trouble.CERTIFICATE_HOST,
 }
 """OpenSSL's X509_V_ERR_…: not yet valid, expired, host name and address mismatch."""
-_NOTES: tuple[tuple[type[BaseException], Note], ...] = (
-    (AddressNotAllowed, Note.ADDRESS_NOT_ALLOWED),
-    (UrlNotAllowed, Note.URL_NOT_ALLOWED),
-    (CertificateNotUsable, Note.TLS_FAILED),
-    (ssl.SSLError, Note.TLS_FAILED),
-    (aiohttp.ClientConnectorDNSError, Note.NAME_UNKNOWN),
-    (aiohttp.ConnectionTimeoutError, Note.CONNECT_TIMEOUT),
-    (TimeoutError, Note.TIMEOUT),
-    (ConnectionResetError, Note.CLOSED),
-    (aiohttp.ClientConnectorError, Note.UNREACHABLE),
-    (aiohttp.ClientResponseError, Note.NOT_HTTP),
+_TROUBLES: tuple[tuple[type[BaseException], Trouble], ...] = (
+    (NoToken, Trouble.AUTHORISATION),
+    (AddressNotAllowed, Trouble.ADDRESS),
+    (UrlNotAllowed, Trouble.DOMAIN),
+    (CertificateNotUsable, Trouble.TLS),
+    (ssl.SSLError, Trouble.TLS),
+    (aiohttp.ClientConnectorDNSError, Trouble.NAME),
+    (aiohttp.ConnectionTimeoutError, Trouble.CONNECT_TIMEOUT),
+    (TimeoutError, Trouble.TIMEOUT),
+    (ConnectionResetError, Trouble.CLOSED),
+    (aiohttp.ClientConnectorError, Trouble.CONNECTION),
+    (aiohttp.ClientResponseError, Trouble.ANSWER),
 )
 
 
-def _note(failure: BaseException) -> Note:
+def _trouble(failure: BaseException) -> Trouble:
     """Why there is no answer, by the failure and what caused it."""
-    if isinstance(failure, NoToken):
-        return failure.note
     causes = _causes(failure)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError) and not isinstance(cause, aiohttp.ClientError):
-            return _CERTIFICATE.get(cause.verify_code, Note.CERTIFICATE_UNTRUSTED)
-    return next((note for kind, note in _NOTES if any(isinstance(cause, kind) for cause in causes)), Note.CLOSED)
+            return _CERTIFICATE.get(cause.verify_code, Trouble.CERTIFICATE_UNTRUSTED)
+    return next((name for kind, name in _TROUBLES if any(isinstance(cause, kind) for cause in causes)), Trouble.CLOSED)
 
 
 def _causes(failure: BaseException) -> list[BaseException]:

@@ -7,12 +7,12 @@ request forgery"); the meaning of statuses follows that specification's "Deliver
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from contracts.refusal import Refusal
+from services.notification.systems.delivery.domain import Accepted, Deferred, Gone, Outcome, Trouble
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -140,71 +140,20 @@ def _within(address: Address, networks: Collection[Network]) -> bool:
     return any(address in network for network in networks)  # False for the other version of IP
 
 
-class Note(StrEnum):
-    """What became of one request, for the list of attempts; the words to it are in `words.py`.
+def outcome_of(status: int, wait: float | None = None) -> Outcome:
+    """What a status means (Standard Webhooks 1.0.0, "Delivery success and failure"); `wait` is `retry_after`'s.
 
-    Never a word of the subscriber's own answer: it may hold anything.
+    Only 2xx is success. Whatever else they say may pass, but for 410: they want no more.
     """
-
-    ACCEPTED = "accepted"
-    REDIRECT = "redirect"
-    UNAUTHORISED = "unauthorised"
-    GONE = "gone"
-    THROTTLED = "throttled"
-    REFUSED = "refused"
-    BUSY = "busy"
-    BROKEN = "broken"
-    URL_NOT_ALLOWED = "url_not_allowed"
-    ADDRESS_NOT_ALLOWED = "address_not_allowed"
-    NAME_UNKNOWN = "name_unknown"
-    UNREACHABLE = "unreachable"
-    CONNECT_TIMEOUT = "connect_timeout"
-    TIMEOUT = "timeout"
-    CLOSED = "closed"
-    NOT_HTTP = "not_http"
-    CERTIFICATE_EXPIRED = "certificate_expired"
-    CERTIFICATE_WRONG_HOST = "certificate_wrong_host"
-    CERTIFICATE_UNTRUSTED = "certificate_untrusted"
-    TLS_FAILED = "tls_failed"
-    TOKEN_REFUSED = "token_refused"  # noqa: S105 (a word, no secret)
-    TOKEN_UNAVAILABLE = "token_unavailable"  # noqa: S105
+    if status // 100 == 2:
+        return Accepted(status)
+    if status == GONE:
+        return Gone()
+    trouble = Trouble.REDIRECT if status // 100 == 3 else Trouble.STATUS
+    return Deferred(trouble, status, None if wait is None else timedelta(seconds=wait))
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back from one request, or why nothing did. What is neither accepted nor gone may pass: try later."""
-
-    status: int | None
-    """HTTP status; None when there was no answer."""
-    took: float
-    """Seconds."""
-    note: Note
-    retry_after: float | None = None
-    """Seconds that the subscriber asked us to wait (429 and 503), at most a day."""
-
-    @property
-    def accepted(self) -> bool:
-        return self.note is Note.ACCEPTED
-
-    @property
-    def gone(self) -> bool:
-        """410: the subscriber wants no more; the subscription is to be disabled."""
-        return self.note is Note.GONE
-
-
-_NOTES = {401: Note.UNAUTHORISED, 403: Note.UNAUTHORISED, 410: Note.GONE, 429: Note.THROTTLED}
-_BUSY = {502, 503, 504}
-
-
-def note_of(status: int) -> Note:
-    """What a status says (Standard Webhooks 1.0.0, "Delivery success and failure"). Redirects are never followed."""
-    if status in _NOTES:
-        return _NOTES[status]
-    if status in _BUSY:
-        return Note.BUSY
-    return {2: Note.ACCEPTED, 3: Note.REDIRECT, 4: Note.REFUSED}.get(status // 100, Note.BROKEN)
-
-
+GONE = 410
 LONGEST_WAIT = 86400.0
 
 

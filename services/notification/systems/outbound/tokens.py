@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
 
+from aiohttp import BasicAuth
 from pydantic_core import from_json
-
-from services.notification.systems.outbound.domain import Note
 
 UNTOLD_LIFE = 300.0
 """Seconds that a token is used when the server does not tell."""
@@ -29,11 +28,7 @@ class OAuth2Client:
 
 
 class NoToken(Exception):
-    """There is no token to be had now; `note` says whether they refused or were away."""
-
-    def __init__(self, note: Note) -> None:
-        super().__init__(note.value)
-        self.note = note
+    """There is no token to be had now: they refused us, were away, or answered nonsense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +63,15 @@ def _form(client: OAuth2Client) -> dict[str, str]:
 
 def _basic(client: OAuth2Client) -> dict[str, str]:
     """HTTP Basic, which every server must know; both parts are form-encoded first (RFC 6749, 2.3.1)."""
-    from aiohttp import BasicAuth
-
     return {"authorization": BasicAuth(quote_plus(client.client_id), quote_plus(client.client_secret)).encode()}
 
 
 def _read(status: int, body: bytes) -> _Token:
-    if status in (400, 401, 403):
-        raise NoToken(Note.TOKEN_REFUSED)
     try:
         answer: Any = from_json(body) if status == 200 else {}
         token, life = str(answer["access_token"]), float(answer.get("expires_in") or UNTOLD_LIFE)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise NoToken(Note.TOKEN_UNAVAILABLE) from None
+        raise NoToken(f"answered {status} without a token") from None
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise NoToken(Note.TOKEN_UNAVAILABLE)
+        raise NoToken("answered with a token that no header can hold")
     return _Token(token, time.monotonic() + max(life - RENEW_BEFORE, 0.0))
