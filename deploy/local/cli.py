@@ -234,7 +234,11 @@ def _dispatch(module: str, what: str, command: str) -> Callable[[typer.Context],
         application = importlib.import_module(module).app
         application(context.args, prog_name=f"motcua {command}")
 
-    call.__doc__ = {"bench": "Run the benchmarks, or one of them.", "demo": "Play a dossier's whole way."}[command]
+    call.__doc__ = {
+        "bench": "Run the benchmarks, or one of them.",
+        "demo": "Play a dossier's whole way.",
+        "load": "Fill a sandbox with fictional dossiers.",
+    }[command]
     return call
 
 
@@ -243,6 +247,7 @@ PASS_ON: dict[str, Any] = {
     "add_help_option": False,
 }
 app.command("demo", **PASS_ON)(_dispatch("deploy.demo", "demonstration", "demo"))
+app.command("load", **PASS_ON)(_dispatch("deploy.load", "load generator", "load"))
 app.command("bench", **PASS_ON)(_dispatch("deploy.bench", "benchmarks", "bench"))
 
 
