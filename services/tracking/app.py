@@ -2,8 +2,15 @@
 
 from kit.service import service
 from services.tracking import subscribers
+from services.tracking.access import api as access
 from services.tracking.lookup import api as lookup
 from services.tracking.mine import api as mine
+from services.tracking.registers import api as registers
 from services.tracking.settings import Settings
 
-app = service("tracking", api=[lookup.router, mine.router], inbox=subscribers.inbox, settings=Settings)
+app = service(
+    "tracking",
+    api=[lookup.router, mine.router, registers.router, access.router],
+    inbox=subscribers.inbox,
+    settings=Settings,
+)

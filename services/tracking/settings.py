@@ -22,3 +22,10 @@ def shows_level_b() -> bool:
     """Whether the code with the matching identity number shows more than the code alone, in this province."""
     tenant = yaml.safe_load(Path(load(Settings).tenant, "tenant.yaml").read_text("utf-8"))
     return bool(tenant["lookup"]["by_identity_number"])
+
+
+@cache
+def parents() -> dict[str, str | None]:
+    """Agency id → the agency above it; null for the province."""
+    units = yaml.safe_load(Path(load(Settings).tenant, "units.yaml").read_text("utf-8"))["units"]
+    return {unit["id"]: unit["parent"] for unit in units}

@@ -49,3 +49,12 @@ FEES = {
     "waived": "Được miễn",
     "refunded": "Đã hoàn tiền",
 }
+
+LATENESS = {
+    "early": "Trước hạn",
+    "on_time": "Đúng hạn",
+    "late": "Quá hạn khi giải quyết",
+    "overdue": "Đang quá hạn",
+    "in_time": "Còn trong hạn",
+}
+"""How a dossier stands to its appointment."""

@@ -1,6 +1,5 @@
 """HTTP in: a citizen's own dossiers, in their folders and with all that happened to them."""
 
-import base64
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -8,7 +7,6 @@ import asyncpg
 from fastapi import Query, Response
 from pydantic import AwareDatetime, BaseModel
 
-from contracts.refusal import Refusal
 from kit.auth import Citizen
 from kit.http import Db, Router, etag
 from services.tracking import answers, words
@@ -20,6 +18,8 @@ from services.tracking.projection.domain import LABELS
 from services.tracking.projection.store import updated_at
 
 router = Router(prefix="/api/v1", tags=["Hồ sơ của tôi"])
+
+_NEWEST = (datetime(9999, 1, 1, tzinfo=UTC), "")
 
 
 class Fee(BaseModel):
@@ -150,10 +150,10 @@ async def my_dossiers(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Page:
     """Dossiers that the citizen owns or sent for somebody, newest first."""
-    rows = await store.of_account(db, citizen.ref, folder, _position(cursor), limit + 1)
+    rows = await store.of_account(db, citizen.ref, folder, answers.position(cursor) or _NEWEST, limit + 1)
     return Page(
         items=[_followed(row) for row in rows[:limit]],
-        next=_cursor(rows[limit - 1]) if len(rows) > limit else None,
+        next=answers.cursor(rows[limit - 1]["submitted_at"], rows[limit - 1]["code"]) if len(rows) > limit else None,
         updated_at=await updated_at(db),
     )
 
@@ -211,30 +211,3 @@ def _detailed(row: asyncpg.Record, history: list[asyncpg.Record], messages: list
         messages=[Message(**dict(message)) for message in messages],
         updated_at=row["updated_at"],
     )
-
-
-# ── pages ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-class CursorNotOurs(Refusal):
-    status = 422
-    title = "Trang yêu cầu không hợp lệ, xin mở lại danh sách"
-    title_en = "The cursor is not one that this list gave"
-
-
-_NEWEST = (datetime(9999, 1, 1, tzinfo=UTC), "")
-
-
-def _cursor(row: asyncpg.Record) -> str:
-    return base64.urlsafe_b64encode(f"{row['submitted_at'].isoformat()} {row['code']}".encode()).decode()
-
-
-def _position(cursor: str | None) -> tuple[datetime, str]:
-    if cursor is None:
-        return _NEWEST
-    try:
-        moment, code = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ", 1)
-        parsed = datetime.fromisoformat(moment)
-        return parsed.astimezone(UTC), code
-    except ValueError:
-        raise CursorNotOurs from None

@@ -169,7 +169,7 @@ async def heard(tx: Connection) -> None:
 UPDATED_AT = "SELECT max(heard_at) FROM freshness"
 
 
-async def updated_at(db: Database) -> datetime | None:
+async def updated_at(db: Database | Connection) -> datetime | None:
     """When the projection last took something in; None before the first event."""
     moment: datetime | None = await db.fetchval(UPDATED_AT)
     return moment
