@@ -18,6 +18,9 @@ from kit.problems import InvalidRequest, Unavailable, VersionConflict
 ATTEMPTS = 4
 """How often a request is begun anew after losing a race for its rows."""
 
+_NOT_TEXT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+"""What PostgreSQL says of a NUL, in a text and in jsonb."""
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -87,7 +90,7 @@ async def _attempt(handle: Handler, request: Request, db: Database, key: Key | N
         except Exception as exc:
             if may_retry(exc) and attempt < ATTEMPTS:
                 continue
-            if isinstance(exc, asyncpg.CharacterNotInRepertoireError):
+            if isinstance(exc, _NOT_TEXT):
                 raise InvalidRequest("Văn bản gửi lên có ký tự không được phép (NUL)") from exc
             if is_transient(exc) and not isinstance(exc, Unavailable):
                 raise Unavailable from exc

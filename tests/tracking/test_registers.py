@@ -1,0 +1,342 @@
+"""Registers and search: what officers find, and what none of them ever sees."""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx2
+import pytest
+
+from contracts.dossier import (
+    DeliveryMethod,
+    DossierAccepted,
+    DossierForwarded,
+    DossierRejected,
+    DossierSubmitted,
+    Punctuality,
+    ResultIssued,
+    Stage,
+    Step,
+)
+from contracts.envelope import Event
+from kit.clock import now
+from kit.db import Database
+from services.tracking.app import app
+from tests.tracking import callers, story
+from tests.tracking.hearing import hear
+from tests.tracking.test_api import configure
+
+MakeDatabase = Callable[..., Awaitable[Database]]
+
+UNITS = ("H99.01", "H99.02.01", "H99.02.02", "H99.03", "H99.05.01")
+PROCEDURES = ("2.000635", "1.004873", "3.990001")
+WHY = "Kiểm tra theo khiếu nại số 12/KN"
+
+
+def life(number: int, chance: random.Random) -> list[Event]:
+    """A dossier of some unit, somewhere on its way. Its day received is its number of hours ago."""
+    receiving, competent = chance.choice(UNITS[:3]), chance.choice(UNITS)
+    code = f"{receiving}-2611{number % 28 + 1:02d}-{number:04d}"
+    sent = now() - timedelta(hours=number)
+    facts = story.submitted(1, code, owner=UUID(int=number % 7 + 1)).model_dump()
+    facts |= {"receiving_unit": receiving, "competent_unit": competent, "procedure_code": chance.choice(PROCEDURES)}
+    events: list[Event] = [DossierSubmitted.model_validate({**facts, "submitted_at": sent, "occurred_at": sent})]
+    about = {"dossier_code": code, "occurred_at": sent}
+    steps = chance.randrange(5)
+    if steps == 1:
+        events.append(
+            DossierRejected(
+                **about, version=2, stage=Stage.INTAKE, reason="Không thuộc thẩm quyền", unit=receiving,
+                officer_ref=story.OFFICER,
+            )
+        )  # fmt: skip
+    if steps > 1:
+        due = sent + timedelta(hours=chance.choice((2, 5000)))
+        events.append(
+            DossierAccepted(
+                **about, version=2, accepted_at=sent, appointment_at=due, unit=receiving, officer_ref=story.OFFICER,
+                policy_version="2026-07",
+            )
+        )  # fmt: skip
+    if steps == 3:
+        target = chance.choice(UNITS)
+        events.append(DossierForwarded(**about, version=3, from_unit=receiving, to_unit=target, step=Step.SPECIALIST))
+    if steps == 4:
+        outcome = chance.choice((Punctuality.EARLY, Punctuality.LATE))
+        events.append(
+            ResultIssued(
+                **about, version=3, result_ref="r", result_code="KQ", sha256="0" * 64, outcome=outcome,
+                delivery=DeliveryMethod.ONLINE, issued_at=sent + timedelta(hours=1),
+            )
+        )  # fmt: skip
+    return events
+
+
+LIVES = [life(number, random.Random(number)) for number in range(1, 241)]  # noqa: S311 (repeatable, not secret)
+
+
+async def _fill(db: Database) -> None:
+    await hear(db, *(story.standardised(UUID(int=n), f"00019000000{n}") for n in range(1, 8)))
+    for events in LIVES:
+        await hear(db, *events)
+
+
+@pytest.fixture
+async def db(make_database: MakeDatabase) -> Database:
+    return await make_database("tracking", "a register", _fill)
+
+
+@pytest.fixture
+async def http(db: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
+    configure(monkeypatch, lookups_per_minute=0)
+    app.state.db, app.state.verifier = db, callers.verifier("tracking")
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://tracking.test") as client:
+        yield client
+
+
+def officer(unit: str = "H99.02.01", *roles: str) -> dict[str, str]:
+    return callers.officer("tracking", *(roles or ("desk",)), unit=unit)
+
+
+INSPECTOR = callers.officer("tracking", "inspector", unit="H99")
+
+
+async def register(http: httpx2.AsyncClient, headers: dict[str, str], **asked: Any) -> list[dict[str, Any]]:
+    """All pages of a register."""
+    items: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = await http.get("/api/v1/registers/dossiers", params={"limit": 25, **asked, **cursor}, headers=headers)
+        assert answer.status_code == 200, answer.text
+        items += answer.json()["items"]
+        if answer.json()["next"] is None:
+            return items
+        cursor = {"cursor": answer.json()["next"]}
+
+
+async def search(http: httpx2.AsyncClient, headers: dict[str, str], **known: Any) -> Any:
+    answer = await http.post("/api/v1/registers/searches", json=known, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def units_of(events: Iterable[Event]) -> set[str]:
+    """Every unit that the dossier of these events belongs to now."""
+    first, *rest = events
+    assert isinstance(first, DossierSubmitted)
+    holder = [event.to_unit for event in rest if isinstance(event, DossierForwarded)]
+    return {first.receiving_unit, first.competent_unit, *holder}
+
+
+def codes(items: Iterable[dict[str, Any]]) -> list[str]:
+    return [item["code"] for item in items]
+
+
+def expected(unit: str) -> list[str]:
+    """What a unit's register holds, the earliest received first."""
+    mine = [events for events in LIVES if unit == "H99" or unit in units_of(events)]
+    return [events[0].dossier_code for events in reversed(mine)]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("unit", ["H99", *UNITS])
+async def test_a_units_register_holds_each_of_its_dossiers_once_and_nobody_elses(
+    http: httpx2.AsyncClient, unit: str
+) -> None:
+    assert codes(await register(http, officer(unit))) == expected(unit)
+
+
+async def test_no_list_and_no_search_ever_shows_a_dossier_outside_the_officers_scope(http: httpx2.AsyncClient) -> None:
+    belongs = {events[0].dossier_code: units_of(events) for events in LIVES}  # type: ignore[attr-defined]
+    chance = random.Random(766)  # noqa: S311 (repeatable, not secret)
+    for _ in range(60):
+        unit = chance.choice(UNITS)
+        shown = await _some_question(http, officer(unit, chance.choice(("desk", "leader", "supervisor"))), chance)
+        assert [code for code in shown if unit not in belongs[code]] == []
+
+
+async def _some_question(http: httpx2.AsyncClient, headers: dict[str, str], chance: random.Random) -> list[str]:
+    some = chance.choice(LIVES)[0].dossier_code  # type: ignore[attr-defined]
+    narrower: dict[str, Any] = chance.choice(
+        [{}, {"status": [chance.randrange(1, 11)]}, {"lateness": "overdue"}, {"procedure_code": PROCEDURES[0]}]
+    )
+    match chance.randrange(6):
+        case 0:
+            return codes(await register(http, headers, **narrower))
+        case 1:
+            return codes(await register(http, headers, by="due", **narrower))
+        case 2:
+            return codes((await search(http, headers, code=some[-chance.randrange(4, 12) :], **narrower))["items"])
+        case 3:
+            number = f"00019000000{chance.randrange(1, 8)}"
+            return codes((await search(http, headers, identity_number=number, **narrower))["items"])
+        case 4:
+            return codes((await search(http, headers, code=some[: chance.randrange(4, 14)]))["items"])
+    return codes((await search(http, headers, codes=[events[0].dossier_code for events in LIVES[:150]]))["items"])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("asked", "fits"),
+    [
+        ({"lateness": "overdue"}, lambda item: item["appointment"] == {"code": "overdue", "label": "Đang quá hạn"}),
+        ({"lateness": "late"}, lambda item: item["appointment"] and item["appointment"]["code"] == "late"),
+        ({"status": [3]}, lambda item: item["status"]["code"] == 3),
+        ({"procedure_code": PROCEDURES[1]}, lambda item: item["procedure_code"] == PROCEDURES[1]),
+        ({"channel": "provincial_portal"}, lambda item: item["channel"] == "provincial_portal"),
+    ],
+)
+async def test_filters_leave_exactly_what_fits(
+    http: httpx2.AsyncClient, asked: dict[str, Any], fits: Callable[[dict[str, Any]], bool]
+) -> None:
+    everything = await register(http, officer("H99", "leader"))
+    wanted = [item["code"] for item in everything if fits(item)]
+    found = codes(await register(http, officer("H99", "leader"), **asked))
+    assert found == wanted
+    assert found
+
+
+async def test_what_is_still_open_comes_the_most_urgent_first(http: httpx2.AsyncClient) -> None:
+    items = await register(http, officer("H99.02.01"), by="due")
+    assert items
+    assert [item["due_at"] for item in items] == sorted(item["due_at"] for item in items)
+    assert {item["appointment"]["code"] for item in items} <= {"overdue", "in_time"}
+
+
+async def test_a_short_window_loses_nothing(http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"status": [3], "limit": 5}
+    at_once = codes(await register(http, officer("H99", "leader"), **asked))
+    of_unit = codes(await register(http, officer(), **asked))
+    monkeypatch.setattr("services.tracking.registers.store.WINDOW", 7)
+    assert codes(await register(http, officer("H99", "leader"), **asked)) == at_once
+    assert codes(await register(http, officer(), **asked)) == of_unit
+
+
+async def test_the_last_digits_the_beginning_and_the_whole_code_find_a_dossier(http: httpx2.AsyncClient) -> None:
+    code = expected("H99.02.01")[0]
+    for typed in (code, code.lower(), code[-4:], code[-11:], f" {code[:16]} ", code[-6:]):
+        assert code in codes((await search(http, officer(), code=typed))["items"]), typed
+
+
+async def test_a_persons_number_finds_their_dossiers_and_is_kept_nowhere(
+    http: httpx2.AsyncClient, db: Database
+) -> None:
+    found = await search(http, officer("H99", "leader"), identity_number="000 190 000 003")
+    assert found["complete"]
+    assert len(found["items"]) == len([events for events in LIVES if events[0].owner_ref == UUID(int=3)])  # type: ignore[attr-defined]
+    assert {item["owner"] for item in found["items"]} == {story.MASKED}
+    kept = await db.fetchval("SELECT string_agg(to_jsonb(a)::text, ' ') FROM access AS a")
+    assert "by_person" in kept
+    assert "000190000003" not in kept
+    assert story.digest("000190000003") not in kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "' OR 1=1 --",
+        "'; DROP TABLE access; --",
+        "%%%%",
+        "____",
+        "H99%",
+        "\\\\\\\\",
+        "ＨＯ９９－０００１",
+        "٠٠٠١",
+        "Hồ sơ số một",
+        "\u202e0001-1000",
+        "0001\u0000",
+        "😀😀😀😀",
+    ],
+)
+async def test_text_shaped_like_sql_or_unicode_finds_nothing_and_harms_nothing(
+    http: httpx2.AsyncClient, db: Database, text: str
+) -> None:
+    before = await db.fetchval("SELECT count(*) FROM dossier_view")
+    for known in ({"code": text}, {"codes": [text]}, {"code": "0001", "procedure_code": text[:20]}):
+        answer = await http.post("/api/v1/registers/searches", json=known, headers=officer())
+        assert answer.status_code in (200, 422)
+        assert answer.json().get("items", []) == []
+    listed = await http.get("/api/v1/registers/dossiers", params={"procedure_code": text[:20]}, headers=officer())
+    assert listed.status_code in (200, 422)
+    assert await db.fetchval("SELECT count(*) FROM dossier_view") == before
+
+
+@pytest.mark.parametrize(
+    ("known", "refusal"),
+    [
+        ({}, "search-without-criteria"),
+        ({"procedure_code": PROCEDURES[0]}, "search-without-criteria"),
+        ({"code": "001"}, "code-part-too-short"),
+        ({"identity_number": "12345"}, "tax-code-malformed"),
+        ({"code": "0001", "unit": "H99.03"}, "unit-outside-scope"),
+    ],
+)
+async def test_a_search_that_cannot_be_answered_says_what_is_missing(
+    http: httpx2.AsyncClient, known: dict[str, Any], refusal: str
+) -> None:
+    answer = await http.post("/api/v1/registers/searches", json=known, headers=officer())
+    assert answer.json()["type"] == f"urn:motcua:problem:{refusal}"
+
+
+@pytest.mark.parametrize(
+    ("period", "status"),
+    [
+        ({"from": "1976-01-01", "to": "2026-01-01"}, 422),
+        ({"from": "2026-11-02", "to": "2026-11-01"}, 422),
+        ({"from": "2025-11-22", "to": "2026-11-23"}, 422),
+        ({"from": "0001-01-01", "to": "0001-01-02"}, 422),
+        ({"from": "9999-12-31", "to": "9999-12-31"}, 422),
+        ({"from": "2025-11-23", "to": "2026-11-23"}, 200),
+    ],
+)
+async def test_a_register_is_of_one_year_at_most(http: httpx2.AsyncClient, period: dict[str, str], status: int) -> None:
+    answer = await http.get("/api/v1/registers/dossiers", params=period, headers=officer())
+    assert answer.status_code == status
+    if status == 422:
+        assert answer.json()["type"] == "urn:motcua:problem:register-period-invalid"
+
+
+# ── who may look, and that it is written down ──
+
+
+async def test_an_inspector_gives_a_reason_and_sees_the_province(http: httpx2.AsyncClient) -> None:
+    for reason in (None, "xem"):
+        params = {"reason": reason} if reason else {}
+        refused = await http.get("/api/v1/registers/dossiers", params=params, headers=INSPECTOR)
+        assert refused.json()["type"] == "urn:motcua:problem:reason-to-read-missing"
+    assert codes(await register(http, INSPECTOR, reason=WHY)) == expected("H99")
+
+
+@pytest.mark.parametrize("role", ["cashier", "catalogue_editor", "catalogue_publisher", "system_admin"])
+async def test_roles_without_content_see_no_register(http: httpx2.AsyncClient, role: str) -> None:
+    assert (await http.get("/api/v1/registers/dossiers", headers=officer("H99", role))).status_code == 403
+
+
+async def test_citizens_and_strangers_see_no_register(http: httpx2.AsyncClient) -> None:
+    assert (await http.get("/api/v1/registers/dossiers")).status_code == 401
+    citizen = callers.citizen(story.OWNER, "tracking")
+    assert (await http.get("/api/v1/registers/dossiers", headers=citizen)).status_code == 403
+
+
+async def test_every_look_is_written_down_with_who_why_and_which(http: httpx2.AsyncClient) -> None:
+    seen = await register(http, INSPECTOR, reason=WHY, unit="H99.02.02")
+    code = seen[0]["code"]
+    await search(http, officer("H99.02.02"), code=code)
+
+    log = (await http.get("/api/v1/accesses", params={"code": code}, headers=INSPECTOR)).json()["items"]
+
+    assert [(line["what"], line["unit"], line["access_right"], line["reason"]) for line in log] == [
+        ("search", "H99.02.02", "unit", None),
+        ("register", "H99", "inspection", WHY),
+    ]
+    assert log[1]["criteria"]["unit"] == "H99.02.02"
+    assert log[0]["roles"] == ["desk"]
+
+
+async def test_only_inspectors_read_the_log_and_nobody_changes_it(http: httpx2.AsyncClient, db: Database) -> None:
+    await register(http, officer())
+    assert (await http.get("/api/v1/accesses", headers=officer("H99", "leader"))).status_code == 403
+    for change in ("DELETE FROM access", "UPDATE access SET reason = ''", "TRUNCATE access"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await db.execute(change)
