@@ -89,6 +89,7 @@ OWN = {
     "services/notification/systems/outbound/tokens.py": "OAuth 2.0 client credentials",
     "services/notification/people/outcomes.py": "what became of a message, written down, said and counted",
     "services/notification/people/tenant.py": "the province's data, as far as messages need it",
+    "services/notification/systems/national/destination.py": "one event as the calls that are due at the portal",
     "services/payment/collecting.py": "what news of money does",
     "services/payment/receipts/document.py": "a receipt as a signed file",
     "services/payment/receipts/making.py": "a receipt's file, made once",

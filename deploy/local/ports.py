@@ -26,6 +26,7 @@ DEFAULT: Mapping[str, int] = {
     "clamav": 8207,
     "databases": 8210,
     "post": 8208,
+    "national_portal": 8211,
     "kafka": 19092,
     "kafka-controller": 19093,
     "postgres": 15432,

@@ -106,6 +106,11 @@ class Secrets:
         return self.values["national_secret"]
 
     @property
+    def national_sync_secret(self) -> str:
+        """What the province is known by where it synchronises its dossiers."""
+        return self.values["national_sync_secret"]
+
+    @property
     def sms_key(self) -> str:
         return self.values["sms_key"]
 
@@ -216,6 +221,7 @@ def _read_values(path: Path) -> dict[str, str]:
 def _new_values() -> dict[str, str]:
     names = ["postgres", "s3_secret_key", "digest_key", "vneid_client_secret", "vnpay_secret", "sms_secret"]
     names += ["p12_password", "post_secret", "momo_access_key", "momo_secret", "national_secret", "databases_key"]
+    names += ["national_sync_secret"]
     names += [f"{kind}_{service}" for kind in ("client", "database", "migration") for service in SERVICES]
     return {
         **{name: secrets.token_hex(32) for name in names},

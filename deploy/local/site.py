@@ -124,6 +124,8 @@ class Site:
                 "MOTCUA_SMS_URL": self.url("sms") + "/MainService.svc/json/SendMultipleMessage_V4_post_json/",
                 "MOTCUA_SMS_KEY": secrets.sms_key,
                 "MOTCUA_SMS_SECRET": secrets.sms_secret,
+                "MOTCUA_NATIONAL_SYNC_URL": self.url("national_portal"),
+                **self._national_sync(),
             },
             "tracking": {"MOTCUA_DIGEST_KEY": secrets.digest_key},
             "gateway": {
@@ -140,6 +142,12 @@ class Site:
             "MOTCUA_VNEID_ISSUER": self.url("vneid"),
             "MOTCUA_VNEID_CLIENT_ID": self.secrets.vneid_client_id,
             "MOTCUA_VNEID_CLIENT_SECRET": self.secrets.vneid_client_secret,
+        }
+
+    def _national_sync(self) -> dict[str, str]:
+        return {
+            "MOTCUA_NATIONAL_SYNC_CLIENT_ID": "H99",
+            "MOTCUA_NATIONAL_SYNC_CLIENT_SECRET": self.secrets.national_sync_secret,
         }
 
     def _other_ways_to_pay(self) -> dict[str, str]:
@@ -176,6 +184,7 @@ class Site:
                 "MOTCUA_POST_SECRET": self.secrets.post_secret,
                 "MOTCUA_POST_CALLBACK_URL": self.url("dossier") + "/api/v1/post-events",
             },
+            "national_portal": self._national_sync(),
             "sms": {"MOTCUA_SMS_KEY": self.secrets.sms_key, "MOTCUA_SMS_SECRET": self.secrets.sms_secret},
         }.get(name, {})
 

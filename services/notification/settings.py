@@ -18,3 +18,8 @@ class Settings(Common):
     sms_secret: str = Field(default="", repr=False)
     sms_brandname: str = "DVC An Binh"
     """The sender that phones show; registered with the provider."""
+    national_sync_url: str = ""
+    """Where the National Public Service Portal takes the province's dossiers; without it, nothing is synchronised."""
+    national_sync_client_id: str = ""
+    """What the province is known by there."""
+    national_sync_client_secret: str = Field(default="", repr=False)
