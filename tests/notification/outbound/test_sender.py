@@ -5,11 +5,10 @@ import gzip
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,11 +17,12 @@ import pytest
 from standardwebhooks import Webhook
 
 from services.notification.systems.delivery.domain import Accepted, Deferred, Gone, Outcome, Trouble
-from services.notification.systems.outbound.clients import Endpoint, Limits, Sender
+from services.notification.systems.outbound.clients import Endpoint, Sender
 from services.notification.systems.outbound.domain import Reach
 from services.notification.systems.outbound.signatures import Scheme, SigningKey, SigningKeys
 from services.notification.systems.outbound.tls import ClientCertificate
 from tests.notification.outbound.certificates import DAY, Authority
+from tests.notification.outbound.conftest import KEY, LOOPBACK, QUICK
 from tests.notification.outbound.subscriber import (
     OK,
     Received,
@@ -37,16 +37,7 @@ from tests.notification.outbound.subscriber import (
 
 MESSAGE = UUID("01949ab0-0000-7000-8000-000000000007")
 BODY = '{"specversion":"1.0","type":"vn.motcua.dossier.DossierAccepted.v1","data":{"note":"hồ sơ"}}'.encode()
-KEY = SigningKey.new(Scheme.HMAC)
-LOOPBACK = Reach(networks=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
-QUICK = Limits(total=0.4, connect=0.3)
 AGENCY = "webhook.cong-an.example.vn"
-
-
-@pytest.fixture
-async def sender() -> AsyncIterator[Sender]:
-    async with Sender(LOOPBACK, QUICK) as quick:
-        yield quick
 
 
 def endpoint(url: str, **more: Any) -> Endpoint:

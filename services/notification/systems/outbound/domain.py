@@ -75,7 +75,7 @@ def target(url: str, domains: Collection[str], reach: Reach) -> Target:
     port = int(read["port"] or (443 if scheme == "https" else 80))
     if not (reach.loopback and host in LOOPBACK_HOSTS and 0 < port < 65536):
         _check(scheme, host, port, domains, reach)
-    return Target(f"{scheme}://{host}:{port}{read['rest'] or '/'}", host, port)
+    return Target(f"{scheme}://{host}:{port}/{read['rest'].removeprefix('/')}", host, port)
 
 
 def _check(scheme: str, host: str, port: int, domains: Collection[str], reach: Reach) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
 
-from aiohttp import BasicAuth
+from aiohttp import encode_basic_auth
 from pydantic_core import from_json
 
 UNTOLD_LIFE = 300.0
@@ -63,7 +63,7 @@ def _form(client: OAuth2Client) -> dict[str, str]:
 
 def _basic(client: OAuth2Client) -> dict[str, str]:
     """HTTP Basic, which every server must know; both parts are form-encoded first (RFC 6749, 2.3.1)."""
-    return {"authorization": BasicAuth(quote_plus(client.client_id), quote_plus(client.client_secret)).encode()}
+    return {"authorization": encode_basic_auth(quote_plus(client.client_id), quote_plus(client.client_secret))}
 
 
 def _read(status: int, body: bytes) -> _Token:
