@@ -6,12 +6,13 @@ from typing import Annotated
 
 import asyncpg
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from contracts.national import STATUSES
 from contracts.refusal import Refusal
 from services.tracking import words
 from services.tracking.lookup import domain
+from services.tracking.steps.domain import Step, Told
 
 AtLeast = Annotated[int, Query(ge=0, description="Wait up to a second until this version of the dossier is shown")]
 
@@ -50,6 +51,53 @@ class State(BaseModel):
 
     code: str
     label: str
+
+
+class StepTaken(BaseModel):
+    """One step of "Xem quá trình xử lý hồ sơ": who had the dossier, how long, and whether they kept their time."""
+
+    holder: str
+    """`applicant`, `desk`, `specialist`, `division_head`, `leader`, `clerk`, `desk_return` or `consulted`."""
+    label: str
+    unit: str | None
+    """Agency id; null for the applicant."""
+    since: AwareDatetime
+    until: AwareDatetime | None
+    """Null while it runs."""
+    due_at: AwareDatetime | None
+    """Until when it should be done, by the working calendar; null where no time was set."""
+    seconds_used: int
+    """As time passes, nights and holidays included."""
+    seconds_allowed: int | None
+    """The same way from `since` to `due_at`."""
+    late: bool | None
+    """Null where no time was set."""
+
+
+def step(taken: Step, now: datetime) -> StepTaken:
+    """A step as it is answered."""
+    until = taken.until or max(now, taken.since)
+    return StepTaken(
+        holder=taken.holder,
+        label=holder(taken),
+        unit=taken.unit,
+        since=taken.since,
+        until=taken.until,
+        due_at=taken.due_at,
+        seconds_used=int((until - taken.since).total_seconds()),
+        seconds_allowed=int((taken.due_at - taken.since).total_seconds()) if taken.due_at else None,
+        late=taken.late(now),
+    )
+
+
+def holder(taken: Step) -> str:
+    """Who has the dossier in this step, in words."""
+    return words.HOLDERS[taken.holder]
+
+
+def told(row: asyncpg.Record) -> Told:
+    """A line of the history as the steps are read from it."""
+    return Told(row["type"], row["at"], row["unit"], row["detail"] or {})
 
 
 def status(row: asyncpg.Record) -> Status:

@@ -6,11 +6,12 @@ from services.tracking.access import api as access
 from services.tracking.lookup import api as lookup
 from services.tracking.mine import api as mine
 from services.tracking.registers import api as registers
+from services.tracking.registers.opened import api as opened
 from services.tracking.settings import Settings
 
 app = service(
     "tracking",
-    api=[lookup.router, mine.router, registers.router, access.router],
+    api=[lookup.router, mine.router, registers.router, opened.router, access.router],
     inbox=subscribers.inbox,
     settings=Settings,
 )

@@ -58,3 +58,15 @@ LATENESS = {
     "in_time": "Còn trong hạn",
 }
 """How a dossier stands to its appointment."""
+
+HOLDERS = {
+    "applicant": "Người nộp hồ sơ",
+    "desk": "Bộ phận Tiếp nhận và Trả kết quả",
+    "specialist": "Công chức chuyên môn",
+    "division_head": "Lãnh đạo phòng",
+    "leader": "Lãnh đạo cơ quan",
+    "clerk": "Văn thư",
+    "desk_return": "Bộ phận Tiếp nhận và Trả kết quả (trả kết quả)",
+    "consulted": "Cơ quan được lấy ý kiến",
+}
+"""Who has a dossier in hand."""

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from contracts.dossier import (
+    ConsultationRequested,
     DeliveryMethod,
     DossierAccepted,
     DossierForwarded,
@@ -317,6 +318,64 @@ async def test_citizens_and_strangers_see_no_register(http: httpx2.AsyncClient) 
     assert (await http.get("/api/v1/registers/dossiers")).status_code == 401
     citizen = callers.citizen(story.OWNER, "tracking")
     assert (await http.get("/api/v1/registers/dossiers", headers=citizen)).status_code == 403
+
+
+async def opened(http: httpx2.AsyncClient, code: str, headers: dict[str, str], **why: str) -> httpx2.Response:
+    return await http.get(f"/api/v1/officers/dossiers/{code}", params=why, headers=headers)
+
+
+async def test_a_dossier_opens_for_its_own_units_and_for_nobody_else(http: httpx2.AsyncClient) -> None:
+    for events in LIVES[:25]:
+        code, units = events[0].dossier_code, units_of(events)  # type: ignore[attr-defined]
+        for unit in UNITS:
+            assert (await opened(http, code, officer(unit))).status_code == (200 if unit in units else 404)
+
+
+async def test_a_dossier_of_others_looks_to_an_officer_like_none(http: httpx2.AsyncClient) -> None:
+    foreign = next(events for events in LIVES if "H99.05.01" not in units_of(events))[0].dossier_code  # type: ignore[attr-defined]
+    refused = await opened(http, foreign, officer("H99.05.01"))
+    unknown = await opened(http, "H99.02.01-261122-9999", officer("H99.05.01"))
+    assert refused.status_code == unknown.status_code == 404
+    assert refused.json() == unknown.json()
+
+
+async def test_an_opened_dossier_masks_names_and_is_written_down(http: httpx2.AsyncClient) -> None:
+    code = expected("H99.02.01")[0]
+    body = (await opened(http, code, officer())).json()
+    assert body["owner"] == body["submitter"] == story.MASKED
+    assert (await opened(http, code, INSPECTOR)).status_code == 403
+    assert (await opened(http, code, INSPECTOR, reason=WHY)).status_code == 200
+
+    log = (await http.get("/api/v1/accesses", params={"code": code}, headers=INSPECTOR)).json()["items"]
+
+    assert [(line["what"], line["access_right"], line["reason"]) for line in log] == [
+        ("dossier", "inspection", WHY),
+        ("dossier", "unit", None),
+    ]
+
+
+async def test_whoever_was_asked_or_had_it_before_may_still_open_it(http: httpx2.AsyncClient, db: Database) -> None:
+    code = "H99.02.01-261122-7777"
+    about = {"dossier_code": code, "occurred_at": now()}
+    asked = ConsultationRequested(
+        **about, version=3, consultation_id=UUID(int=5), asking_unit=story.UNIT, consulted_unit="H99.06", due_at=now()
+    )
+    await hear(db, story.submitted(1, code), story.accepted(2, code))
+    assert (await opened(http, code, officer("H99.06"))).status_code == 404
+    await hear(db, asked)
+    assert (await opened(http, code, officer("H99.06"))).status_code == 200
+
+
+async def test_the_control_sheet_tells_from_hand_to_hand(http: httpx2.AsyncClient, db: Database) -> None:
+    code = "H99.02.01-261122-7778"
+    await hear(db, *story.dossier_events(code))
+    sheet = (await http.get(f"/api/v1/officers/dossiers/{code}/control-sheet", headers=officer())).json()
+    assert [(row["giver"], row["receiver"]) for row in sheet["rows"]] == [
+        ("Bộ phận Tiếp nhận và Trả kết quả", "Công chức chuyên môn"),
+        ("Công chức chuyên môn", "Lãnh đạo cơ quan"),
+        ("Lãnh đạo cơ quan", "Văn thư"),
+        ("Văn thư", "Bộ phận Tiếp nhận và Trả kết quả (trả kết quả)"),
+    ]
 
 
 async def test_every_look_is_written_down_with_who_why_and_which(http: httpx2.AsyncClient) -> None:

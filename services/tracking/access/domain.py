@@ -42,6 +42,8 @@ class Right(StrEnum):
 
     UNIT = "unit"
     """Their unit, or one below it, takes it in, decides it, has it, had it, or is asked."""
+    HANDOVER = "handover"
+    """Any desk hands over a result that waits to be collected."""
     INSPECTION = "inspection"
     """Control of procedures: everything in the province, with a reason."""
 
@@ -81,6 +83,13 @@ def scope(roles: frozenset[str], unit: str, reason: str | None, parents: Mapping
     if INSPECTOR in roles:
         raise ReasonToReadMissing(f"Lý do có ít nhất {SHORTEST_REASON} ký tự, ví dụ số văn bản khiếu nại")
     raise NoContentForYourRole
+
+
+def right_of(scope: Scope, roles: frozenset[str], units: Iterable[str | None], *, waits_at_desk: bool) -> Right | None:
+    """The right by which one dossier of these units is seen; None where it is none of the officer's business."""
+    if scope.holds(units):
+        return scope.right
+    return Right.HANDOVER if waits_at_desk and "desk" in roles else None
 
 
 def below(unit: str, parents: Mapping[str, str | None]) -> frozenset[str]:

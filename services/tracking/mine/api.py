@@ -8,14 +8,15 @@ from fastapi import Query, Response
 from pydantic import AwareDatetime, BaseModel
 
 from kit.auth import Citizen
-from kit.http import Db, Router, etag
+from kit.http import Db, Now, Router, etag
 from services.tracking import answers, words
-from services.tracking.answers import AtLeast, Completion, DossierNotFound, State, Status
+from services.tracking.answers import AtLeast, Completion, DossierNotFound, State, Status, StepTaken
 from services.tracking.freshness import until_fresh
 from services.tracking.lookup.store import look_up
 from services.tracking.mine import domain, store
 from services.tracking.projection.domain import LABELS
 from services.tracking.projection.store import updated_at
+from services.tracking.steps.domain import steps
 
 router = Router(prefix="/api/v1", tags=["Hồ sơ của tôi"])
 
@@ -100,6 +101,8 @@ class Detailed(Followed):
 
     completion: Completion
     history: list[HistoryEntry]
+    steps: list[StepTaken]
+    """Who had it, from when to when; the history says what happened."""
     messages: list[Message]
     updated_at: AwareDatetime | None
 
@@ -159,7 +162,9 @@ async def my_dossiers(
 
 
 @router.get("/my/dossiers/{code}")
-async def my_dossier(code: str, citizen: Citizen, response: Response, db: Db, at_least: AtLeast = 0) -> Detailed:
+async def my_dossier(
+    code: str, citizen: Citizen, response: Response, db: Db, now: Now, at_least: AtLeast = 0
+) -> Detailed:
     """Everything about one's own dossier, with its history."""
 
     async def read() -> asyncpg.Record:
@@ -172,7 +177,8 @@ async def my_dossier(code: str, citizen: Citizen, response: Response, db: Db, at
     if not own(row):
         raise DossierNotFound(updated_at=answers.text(row["updated_at"]))
     etag(response, row["version"])
-    return _detailed(row, await store.history(db, row["code"]), await store.messages_about(db, row["code"]))
+    history, messages = await store.history(db, row["code"]), await store.messages_about(db, row["code"])
+    return Detailed(**detailed(row, history, messages, now))
 
 
 # ── rows → answers ─────────────────────────────────────────────────────────────────────────────────
@@ -203,11 +209,15 @@ def _fee(row: asyncpg.Record) -> Fee | None:
     return Fee(state=row["fee_state"], label=label, amount=row["fee_amount"], due_at=row["fee_due_at"])
 
 
-def _detailed(row: asyncpg.Record, history: list[asyncpg.Record], messages: list[asyncpg.Record]) -> Detailed:
-    return Detailed(
+def detailed(
+    row: asyncpg.Record, history: list[asyncpg.Record], messages: list[asyncpg.Record], now: datetime
+) -> dict[str, Any]:
+    """The fields of `Detailed`."""
+    return {
         **_followed(row).model_dump(),
-        completion=answers.completion(row),
-        history=[HistoryEntry(label=LABELS.get(told["type"], told["type"]), **dict(told)) for told in history],
-        messages=[Message(**dict(message)) for message in messages],
-        updated_at=row["updated_at"],
-    )
+        "completion": answers.completion(row),
+        "history": [HistoryEntry(label=LABELS.get(told["type"], told["type"]), **dict(told)) for told in history],
+        "steps": [answers.step(taken, now) for taken in steps(map(answers.told, history))],
+        "messages": [Message(**dict(message)) for message in messages],
+        "updated_at": row["updated_at"],
+    }

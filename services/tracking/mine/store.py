@@ -5,12 +5,12 @@ from uuid import UUID
 
 import asyncpg
 
-from kit.db import Database
+from kit.db import Connection, Database
 
 HISTORY = "SELECT type, at, unit, detail FROM history WHERE code = $1 ORDER BY at, source, version"
 
 
-async def history(db: Database, code: str) -> list[asyncpg.Record]:
+async def history(db: Database | Connection, code: str) -> list[asyncpg.Record]:
     """All that happened, oldest first; facts of the same moment in the order of their source."""
     return await db.fetch(HISTORY, code)
 
@@ -18,7 +18,7 @@ async def history(db: Database, code: str) -> list[asyncpg.Record]:
 MESSAGES_ABOUT = "SELECT template, channel, reason, at FROM message_view WHERE code = $1 ORDER BY at, message_id"
 
 
-async def messages_about(db: Database, code: str) -> list[asyncpg.Record]:
+async def messages_about(db: Database | Connection, code: str) -> list[asyncpg.Record]:
     return await db.fetch(MESSAGES_ABOUT, code)
 
 

@@ -285,11 +285,16 @@ _AS_THEY_ARE = set(RegisterEntry.model_fields) - {"owner", "status", "state", "a
 
 def entry(row: asyncpg.Record, now: datetime) -> RegisterEntry:
     """One line of the register."""
-    kept = domain.lateness(row["punctuality"], row["due_at"], row["ended_at"], now)
     return RegisterEntry(
         **{name: row[name] for name in _AS_THEY_ARE},
         owner=row["masked_name"],
         status=answers.status(row),
         state=answers.state(row),
-        appointment=Appointment(code=kept, label=words.LATENESS.get(kept, kept)) if kept else None,
+        appointment=appointment(row, now),
     )
+
+
+def appointment(row: asyncpg.Record, now: datetime) -> Appointment | None:
+    """How the dossier stands to its appointment now."""
+    kept = domain.lateness(row["punctuality"], row["due_at"], row["ended_at"], now)
+    return Appointment(code=kept, label=words.LATENESS.get(kept, kept)) if kept else None
