@@ -6,6 +6,7 @@ import importlib.util
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import structlog
@@ -15,6 +16,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from contracts.envelope import Audience
+from contracts.registry import CHANNELS
 from kit import outbox, telemetry
 from kit.auth import Public
 from kit.clock import now
@@ -115,11 +118,15 @@ def cli(service: str) -> typer.Typer:
         channel: Annotated[str, typer.Argument(help="name of one of its channels")],
         since: Annotated[datetime | None, typer.Option(help="only events recorded since then (UTC)")] = None,
         key: Annotated[str | None, typer.Option(help="only this aggregate")] = None,
+        to: Annotated[str | None, typer.Option(help="only to the replay topic of this outside system")] = None,
         dry_run: Annotated[bool, typer.Option(help="only count")] = False,
     ) -> None:
         """Publish events of the archive again, with their old ids and versions; who has heard them skips them."""
-        count = asyncio.run(_with_database(lambda db: _replay(db, channel, since, key, dry_run)))
-        typer.echo(f"{count} events {'would be' if dry_run else 'will be'} published again")
+        if to and not _is_public(channel):
+            raise typer.BadParameter(f"{channel} is not public")
+        again = partial(_replay_to, to) if to and not dry_run else partial(_replay, dry_run)
+        count = asyncio.run(_with_database(lambda db: again(db, channel, _utc(since), key)))
+        typer.echo(f"{count} events {'would be' if dry_run else 'were' if to else 'will be'} published again")
 
     @app.command()
     def release(channel: str, key: str) -> None:
@@ -155,6 +162,12 @@ SELECT count(*) FROM outbox
 WHERE channel = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
   AND key = coalesce($3, key) AND published_at IS NOT NULL
 """
+REPLAY_ROWS = """
+SELECT id, channel, key, headers::text AS headers, payload FROM outbox
+WHERE channel = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
+  AND key = coalesce($3, key) AND published_at IS NOT NULL AND id > $4
+ORDER BY id LIMIT 1000
+"""
 REPLAY = """
 UPDATE outbox SET published_at = NULL
 WHERE channel = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
@@ -186,11 +199,36 @@ async def _check(db: Database, service: str) -> dict[str, Any]:
     return {"service": service, "fine": fine, "missing_migrations": missing, **facts}
 
 
-async def _replay(db: Database, channel: str, since: datetime | None, key: str | None, dry_run: bool) -> int:
-    since = since.replace(tzinfo=since.tzinfo or now().tzinfo) if since else None
+def replay_topic(subscriber: str) -> str:
+    """Where an outside system reads what is published again for it alone."""
+    return f"replay.{subscriber}"
+
+
+def _is_public(channel: str) -> bool:
+    return any(one.name == channel and one.audience is Audience.PUBLIC for one in CHANNELS)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=moment.tzinfo or now().tzinfo) if moment else None
+
+
+async def _replay(dry_run: bool, db: Database, channel: str, since: datetime | None, key: str | None) -> int:
     if dry_run:
         return int(await db.fetchval(REPLAY_COUNT, channel, since, key))
     return int((await db.execute(REPLAY, channel, since, key)).split()[-1])
+
+
+async def _replay_to(subscriber: str, db: Database, channel: str, since: datetime | None, key: str | None) -> int:
+    """In the order of the archive. After an error begin again: what comes twice has the same ids."""
+    kafka, count, last = await outbox.start_producer(load(Settings)), 0, 0
+    try:
+        while rows := await db.fetch(REPLAY_ROWS, channel, since, key, last):
+            sending = [await outbox.send(kafka, row, replay_topic(subscriber)) for row in rows]
+            await asyncio.gather(*sending)
+            count, last = count + len(rows), rows[-1]["id"]
+    finally:
+        await outbox.discard(kafka)
+    return count
 
 
 def _inbox_of(service: str) -> Inbox:

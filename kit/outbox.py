@@ -152,7 +152,7 @@ def security(settings: Settings) -> dict[str, Any]:
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": settings.kafka_username,
         "sasl_plain_password": settings.kafka_password,
-        "ssl_context": ssl.create_default_context(),
+        "ssl_context": ssl.create_default_context(cafile=settings.kafka_ca or None),
     }
 
 
@@ -270,7 +270,7 @@ class Relay:
         sent, marking = 0, None
         rows = await self._pending(conn, 0)
         while rows:
-            acknowledged = asyncio.gather(*[await _send(kafka, row) for row in rows], return_exceptions=True)
+            acknowledged = asyncio.gather(*[await send(kafka, row) for row in rows], return_exceptions=True)
             if marking:
                 await marking
             following = await self._pending(conn, rows[-1]["id"]) if len(rows) == BATCH else []
@@ -310,11 +310,12 @@ class Relay:
         raise error
 
 
-async def _send(kafka: AIOKafkaProducer, row: Row) -> "asyncio.Future[Any]":
+async def send(kafka: AIOKafkaProducer, row: Row, topic: str = "") -> "asyncio.Future[Any]":
+    """An archived event, to its channel or to another topic; the future ends when it is on all in-sync replicas."""
     headers = [(name, value.encode()) for name, value in from_json(row["headers"]).items()]
     try:
         sending: asyncio.Future[Any] = await kafka.send(
-            row["channel"], row["payload"], row["key"].encode(), headers=headers
+            topic or row["channel"], row["payload"], row["key"].encode(), headers=headers
         )
         return sending
     except HOPELESS as exc:  # refused before it was sent: an answer like any other

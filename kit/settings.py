@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     kafka_username: str = ""
     kafka_password: str = Field(default="", repr=False)
     """SCRAM-SHA-512 over TLS when a user name is given; plain text otherwise (loopback, tests)."""
+    kafka_ca: str = ""
+    """PEM file with the authority that vouches for the brokers; empty: those that the system trusts."""
 
     s3_url: str = ""
     s3_public_url: str = ""

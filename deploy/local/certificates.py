@@ -1,9 +1,11 @@
-"""The signing certificates of a local run: our own root and issuing authority, a leader, an agency seal.
+"""The certificates of a local run: our own root and issuing authority, a leader, an agency seal; Kafka's listener.
 
-They have the shape of the public ones (PKCS#12 with the chain, key usage digital signature and
+Those that sign have the shape of the public ones (PKCS#12 with the chain, key usage digital signature and
 non-repudiation) and no legal value; the names say so.
 """
 
+import ipaddress
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,8 +15,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # The leader is the officer `lanh-dao` of deploy/tenants/an-binh/officers.yaml.
 LEADER = "Đặng Quang Minh"
@@ -135,3 +143,43 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+# ── a server's own ──
+
+
+def ensure_listener(identity: Path, authority: Path, names: Sequence[str]) -> None:
+    """A key with its certificate for a server of these names and addresses, and who vouches for it, made if they are
+    missing or end soon. Nobody keeps the authority's key: it vouches for this one server."""
+    if _will_last(identity) and authority.exists():
+        return
+    root = _authority(_name(NO_LEGAL_VALUE, f"CA {AUTHORITY}"), issuer=None)
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = _certificate(_name(NO_LEGAL_VALUE, names[0]), key, root, SIGNER_LIFE)
+    builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    certificate = builder.sign(root.key, hashes.SHA256())
+    authority.write_bytes(root.certificate.public_bytes(Encoding.PEM))
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    _write_private(identity, secret + certificate.public_bytes(Encoding.PEM))
+
+
+def _will_last(identity: Path) -> bool:
+    try:
+        certificate = x509.load_pem_x509_certificate(identity.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return certificate.not_valid_after_utc > datetime.now(UTC) + RENEW_BEFORE
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(content)

@@ -234,12 +234,16 @@ def _dispatch(module: str, what: str, command: str) -> Callable[[typer.Context],
         application = importlib.import_module(module).app
         application(context.args, prog_name=f"motcua {command}")
 
-    call.__doc__ = {
-        "bench": "Run the benchmarks, or one of them.",
-        "demo": "Play a dossier's whole way.",
-        "load": "Fill a sandbox with fictional dossiers.",
-    }[command]
+    call.__doc__ = ABOUT[command]
     return call
+
+
+ABOUT = {
+    "bench": "Run the benchmarks, or one of them.",
+    "demo": "Play a dossier's whole way.",
+    "load": "Fill a sandbox with fictional dossiers.",
+    "kafka": "Topics, rights, quotas and passwords of a Kafka cluster, from the registry.",
+}
 
 
 PASS_ON: dict[str, Any] = {
@@ -248,6 +252,7 @@ PASS_ON: dict[str, Any] = {
 }
 app.command("demo", **PASS_ON)(_dispatch("deploy.demo", "demonstration", "demo"))
 app.command("load", **PASS_ON)(_dispatch("deploy.load", "load generator", "load"))
+app.command("kafka", **PASS_ON)(_dispatch("deploy.kafka.commands", "commands for Kafka", "kafka"))
 app.command("bench", **PASS_ON)(_dispatch("deploy.bench", "benchmarks", "bench"))
 
 

@@ -6,16 +6,27 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.local import databases, jars, kafka, ports, postgres, s3
-from deploy.local.server import Server
+from deploy.local.server import Server, nothing
 from deploy.local.store import Store
 from deploy.local.system import System
 from deploy.local.trouble import Trouble
 
-PORTS = ("kafka", "kafka-controller", "postgres", "s3")
+PORTS = ("kafka", "kafka-controller", "kafka-secured", "postgres", "s3")
+
+
+@dataclass(frozen=True)
+class Secured:
+    """A Kafka that also listens where TLS and a password are asked for, and rights count."""
+
+    plain: str
+    """Whoever reaches it may do everything."""
+    kafka: str
+    authority: Path
+    """PEM of whoever vouches for the broker."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,8 @@ class Infra:
     s3: Store
     system: System = field(default_factory=System, repr=False)
     """The processes `kafka`, `postgres` and `s3`, to be killed and started again; empty if they are not ours."""
+    secured: Secured | None = None
+    """The secured side of `kafka`, if it is ours."""
 
 
 def servers(
@@ -35,7 +48,7 @@ def servers(
     """The three embedded servers with their data below a folder."""
     origins = [f"http://{host}:{at['gateway']}" for host in (ports.HOST, "localhost") if "gateway" in at]
     return [
-        kafka.server(folder / "kafka", logs, at["kafka"], at["kafka-controller"]),
+        kafka.server(folder / "kafka", logs, at["kafka"], at["kafka-controller"], at["kafka-secured"]),
         postgres.server(folder / "postgres", logs, at["postgres"], password, durable=durable),
         s3.server(folder / "s3", logs, at["s3"], store, origins or ["*"]),
     ]
@@ -55,10 +68,32 @@ async def embedded(at: dict[str, int] | None = None, *, durable: bool = True) ->
     system = System(servers(folder / "data", folder / "logs", at, store, password, durable=durable))
     try:
         await system.bring_up()
-        yield Infra(f"{ports.HOST}:{at['kafka']}", databases.admin_url(at["postgres"], password), store, system)
+        admin = databases.admin_url(at["postgres"], password)
+        yield Infra(f"{ports.HOST}:{at['kafka']}", admin, store, system, _secured(folder, at))
     finally:
         await system.stop_all()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def kafka_alone() -> AsyncIterator[Secured]:
+    """The embedded Kafka without topics, where the other servers are somebody else's."""
+    at = ports.free(["kafka", "kafka-controller", "kafka-secured"])
+    jars.fetch()
+    folder = _throw_away(in_memory=True)
+    server = kafka.server(folder / "data" / "kafka", folder / "logs", *at.values())
+    system = System([replace(server, settle=nothing)])
+    try:
+        await system.bring_up()
+        yield _secured(folder, at)
+    finally:
+        await system.stop_all()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _secured(folder: Path, at: dict[str, int]) -> Secured:
+    plain, secured = (f"{ports.HOST}:{at[name]}" for name in ("kafka", "kafka-secured"))
+    return Secured(plain, secured, kafka.authority(folder / "data" / "kafka"))
 
 
 MEMORY = Path("/dev/shm")  # noqa: S108 (mkdtemp makes the folder)

@@ -12,7 +12,7 @@ from signal import Signals
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
-from deploy.local import jars, places, topics
+from deploy.local import certificates, jars, places, topics
 from deploy.local.ports import HOST
 from deploy.local.process import Command, run
 from deploy.local.server import Server, accepts
@@ -22,10 +22,23 @@ SETTINGS = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners=PLAINTEXT://{host}:{port},SASL_SSL://{host}:{secured},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{port},SASL_SSL://{host}:{secured}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={folder}
+
+# Systems outside come over TLS with a password, and may do what they were given. The plain listener is ours: whoever
+# reaches loopback may do everything.
+ssl.keystore.type=PEM
+ssl.keystore.location={identity}
+ssl.enabled.protocols=TLSv1.3,TLSv1.2
+listener.name.sasl_ssl.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=\
+  org.apache.kafka.common.security.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+super.users=User:ANONYMOUS
 
 # Topics come from the registry; a client that asks for another one has a mistake.
 auto.create.topics.enable=false
@@ -64,8 +77,11 @@ _QUIET = (
 _SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m")
 
 
-def server(folder: Path, logs: Path, port: int, controller: int) -> Server:
+def server(folder: Path, logs: Path, port: int, controller: int, secured: int) -> Server:
+    """`secured`: the port where TLS and a password are asked for, and rights count."""
     settings = folder.with_name(folder.name + ".properties")
+    identity = folder.with_name(folder.name + ".pem")
+    told = {"host": HOST, "port": port, "controller": controller, "secured": secured, "identity": identity}
     options = (*_MEMORY, *_QUIET, f"-XX:ErrorFile={logs}/kafka-crash.log")
     return Server(
         name="kafka",
@@ -76,15 +92,26 @@ def server(folder: Path, logs: Path, port: int, controller: int) -> Server:
             orphan_signal=Signals.SIGTERM,
             grace=20,
         ),
-        prepare=partial(_format, folder, logs, partial(SETTINGS.format, host=HOST, port=port, controller=controller)),
+        prepare=partial(_prepare, folder, logs, identity, partial(SETTINGS.format, **told)),
         is_ready=partial(is_ready, f"{HOST}:{port}"),
         settle=partial(create_topics, f"{HOST}:{port}"),
     )
 
 
+async def _prepare(folder: Path, logs: Path, identity: Path, settings: Callable[..., str]) -> None:
+    places.make(folder.parent)
+    await asyncio.to_thread(certificates.ensure_listener, identity, authority(folder), (HOST, "localhost"))
+    await _format(folder, logs, settings)
+
+
+def authority(folder: Path) -> Path:
+    """PEM of whoever vouches for the broker with this data folder: what clients of the secured listener trust."""
+    return folder.with_name(folder.name + "-ca.pem")
+
+
 async def _format(folder: Path, logs: Path, settings: Callable[..., str]) -> None:
     """A new data folder is made beside its place and moved there whole: half of one is never found."""
-    file = places.make(folder.parent) / (folder.name + ".properties")
+    file = folder.with_name(folder.name + ".properties")
     if not _is_there(folder):
         unfinished = places.anew(folder.with_name(folder.name + ".unfinished"))
         file.write_text(settings(folder=unfinished))

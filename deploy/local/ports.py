@@ -31,6 +31,7 @@ DEFAULT: Mapping[str, int] = {
     "kafka-controller": 19093,
     "postgres": 15432,
     "s3": 19000,
+    "kafka-secured": 19094,
 }
 
 _BELOW_EPHEMERAL = range(20_000, 32_000)

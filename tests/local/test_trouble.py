@@ -44,7 +44,7 @@ async def test_a_data_folder_of_postgresql_that_is_not_whole_is_named(tmp_path: 
 
 async def test_a_data_folder_of_kafka_that_is_not_whole_is_named(tmp_path: Path) -> None:
     (tmp_path / "kafka").mkdir()
-    server = kafka.server(tmp_path / "kafka", tmp_path, 1, 2)
+    server = kafka.server(tmp_path / "kafka", tmp_path, 1, 2, 3)
 
     with pytest.raises(Trouble, match=r"not whole: `./motcua reset`"):
         await server.prepare()
