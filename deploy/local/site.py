@@ -77,6 +77,7 @@ class Site:
         return {
             "identity": {
                 "MOTCUA_CLIENTS": json.dumps(secrets.clients),
+                "MOTCUA_SUBSCRIBERS": json.dumps(secrets.subscribers),
                 "MOTCUA_TOKEN_KEY": str(secrets.token_key),
                 "MOTCUA_DIGEST_KEY": secrets.digest_key,
                 **self._vneid(),
@@ -126,6 +127,8 @@ class Site:
                 "MOTCUA_SMS_SECRET": secrets.sms_secret,
                 "MOTCUA_NATIONAL_SYNC_URL": self.url("national_portal"),
                 **self._national_sync(),
+                "MOTCUA_SEALING_KEYS": secrets.sealing_keys,
+                "MOTCUA_WEBHOOK_NETWORKS": '["127.0.0.0/8", "::1/128"]',
             },
             "tracking": {"MOTCUA_DIGEST_KEY": secrets.digest_key},
             "gateway": {
