@@ -68,12 +68,12 @@ class Key:
         return await self.stored(tx)
 
     async def keep(self, tx: Connection, answer: Response) -> None:
+        """Of an answer that must not be stored (a secret that is shown once) all but its body is."""
         headers = {
             name: value for name, value in answer.headers.items() if name in ("content-type", "etag", "location")
         }
-        await tx.execute(
-            KEEP, self.caller, self.name, self.request_hash, answer.status_code, headers, bytes(answer.body)
-        )
+        body = b"" if "no-store" in answer.headers.get("cache-control", "") else bytes(answer.body)
+        await tx.execute(KEEP, self.caller, self.name, self.request_hash, answer.status_code, headers, body)
 
 
 def _subject(request: Request) -> str:

@@ -77,7 +77,6 @@ class Site:
         return {
             "identity": {
                 "MOTCUA_CLIENTS": json.dumps(secrets.clients),
-                "MOTCUA_SUBSCRIBERS": json.dumps(secrets.subscribers),
                 "MOTCUA_TOKEN_KEY": str(secrets.token_key),
                 "MOTCUA_DIGEST_KEY": secrets.digest_key,
                 **self._vneid(),
@@ -127,8 +126,8 @@ class Site:
                 "MOTCUA_SMS_SECRET": secrets.sms_secret,
                 "MOTCUA_NATIONAL_SYNC_URL": self.url("national_portal"),
                 **self._national_sync(),
-                "MOTCUA_SEALING_KEYS": secrets.sealing_keys,
-                "MOTCUA_WEBHOOK_NETWORKS": '["127.0.0.0/8", "::1/128"]',
+                "MOTCUA_SEALING_KEYS": f"local:{secrets.sealing_key}",
+                "MOTCUA_WEBHOOK_NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
             },
             "tracking": {"MOTCUA_DIGEST_KEY": secrets.digest_key},
             "gateway": {

@@ -23,3 +23,11 @@ class Settings(Common):
     national_sync_client_id: str = ""
     """What the province is known by there."""
     national_sync_client_secret: str = Field(default="", repr=False)
+    sealing_keys: str = Field(default="", repr=False)
+    """What secrets of other systems are sealed with at rest: `name:<64 hex digits>`, the one that seals first; those
+    after it still open. Separated by commas."""
+    webhook_networks: tuple[str, ...] = ()
+    """Networks, as a JSON list of CIDRs, where webhooks may go although they are not public: the agencies' own network;
+    loopback in local runs, where plain http is then allowed too."""
+    webhook_proxy: str = ""
+    """An egress proxy for webhooks, `http://host:port`."""

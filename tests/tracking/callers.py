@@ -29,6 +29,11 @@ def officer(audience: str, *roles: str, unit: str = "H99.02.01", ref: UUID = UUI
     return _header(audience, sub=str(ref), kind="officer", name="Hoàng Thu Hà", unit=unit, roles=list(roles))
 
 
+def system(audience: str, name: str) -> dict[str, str]:
+    """The header that another system's call carries."""
+    return _header(audience, sub=name, kind="system")
+
+
 def _header(audience: str, **of_them: Any) -> dict[str, str]:
     now = int(time.time())
     claims = {"iss": ISSUER, "aud": audience, "auth_time": now, "iat": now, "exp": now + 60, **of_them}

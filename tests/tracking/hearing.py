@@ -28,9 +28,12 @@ def channel_of(event: Event) -> Channel:
 def record(event: Event) -> Heard:
     channel = channel_of(event)
     headers = [
+        ("ce_specversion", b"1.0"),
         ("ce_id", str(ids.new()).encode()),
         ("ce_type", channel.type_of(type(event)).encode()),
         ("ce_source", channel.source.encode()),
+        ("ce_subject", channel.key_of(event).encode()),
+        ("ce_time", event.occurred_at.isoformat().encode()),
         ("ce_aggregateversion", str(event.version).encode()),
     ]
     return Heard(channel.name, channel.key_of(event).encode(), event.model_dump_json().encode(), headers)

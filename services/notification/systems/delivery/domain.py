@@ -113,3 +113,27 @@ class Destination(Protocol):
         """Hand it over; `attempt` counts from 1. What goes wrong outside is an outcome, not an exception: an exception
         is a mistake of ours, and is treated as `Deferred` after it was logged."""
         ...
+
+
+# ── when it is tried again ──
+
+PATIENCE = timedelta(days=3)
+"""How long one event is tried, and how long a subscription may accept nothing, before it is given up."""
+PAUSES = tuple(
+    timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
+)  # fmt: skip
+"""After the first failed attempt, the second …; the last one repeats. About 13 attempts in three days."""
+BREAKS_AFTER = 10
+"""Failures in a row, of whatever events, after which a subscription is left alone but for one request at a time."""
+LONGEST_BREAK = timedelta(seconds=60)
+LONGEST_RETRY_AFTER = timedelta(days=1)
+
+
+def again_after(attempt: int, spread: float) -> timedelta:
+    """The pause after that failed attempt, up to a fifth more or less: `spread` from 0 to 1 says where."""
+    return PAUSES[min(attempt, len(PAUSES)) - 1] * (0.8 + 0.4 * spread)
+
+
+def break_after(opened: int, spread: float) -> timedelta:
+    """How long the circuit breaker stays open: 1 s, 2 s, 4 s … a minute, while nothing is accepted."""
+    return min(timedelta(seconds=2.0 ** min(opened - 1, 10)), LONGEST_BREAK) * (0.8 + 0.4 * spread)

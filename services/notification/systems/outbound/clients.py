@@ -22,6 +22,7 @@ from services.notification.systems.outbound.tls import CertificateNotUsable, Cli
 from services.notification.systems.outbound.tokens import LONGEST_ANSWER, NoToken, OAuth2Client, Tokens
 
 AGENT = "MotCua-Webhooks/1"
+NO_MORE: Mapping[str, str] = {}
 LONGEST_REST = 4096
 """Bytes of an answer's body that are read, to keep the connection; a longer body ends the connection unread."""
 REST_WITHIN = 0.25
@@ -85,13 +86,16 @@ class Sender:
             await self._guard.close()
             self._guard = None
 
-    async def post(self, endpoint: Endpoint, message_id: UUID, body: bytes, at: datetime) -> Outcome:
-        """One attempt: POST `body` (a structured CloudEvent), signed for this moment `at`.
+    async def post(
+        self, endpoint: Endpoint, message_id: UUID, body: bytes, at: datetime, *, headers: Mapping[str, str] = NO_MORE
+    ) -> Outcome:
+        """One attempt: POST `body` (a structured CloudEvent), signed for this moment `at`; `headers` are not signed.
 
         Whatever the subscriber or the network does is an outcome, never an exception. The message's id is the same for
         every attempt. Nothing is followed, and of the answer only status and Retry-After are looked at.
         """
         headers = {
+            **headers,
             "content-type": "application/cloudevents+json; charset=utf-8",
             **signatures.headers(endpoint.keys, str(message_id), body, at),
         }
