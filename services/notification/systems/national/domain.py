@@ -87,10 +87,15 @@ def _forwarded(event: d.DossierForwarded) -> News:
     return News("Chuyển xử lý", 4 if event.assignee_ref else None, by, event.to_unit, event.step_due_at)
 
 
+_DONE: Mapping[d.StepOutcome, tuple[str, int | None]] = {
+    d.StepOutcome.APPROVAL_PROPOSED: ("Trình duyệt kết quả", 4),
+    d.StepOutcome.REFUSAL_PROPOSED: ("Trình duyệt việc từ chối", 4),
+}
+
+
 def _step(event: d.StepCompleted) -> News:
-    proposed = event.outcome in (d.StepOutcome.APPROVAL_PROPOSED, d.StepOutcome.REFUSAL_PROPOSED)
-    by = OFFICES.get(event.step, OFFICER)
-    return News("Hoàn thành bước xử lý", 4 if proposed else None, by, event.unit)
+    text, status = _DONE.get(event.outcome, ("Hoàn thành bước xử lý", None))
+    return News(text, status, OFFICES.get(event.step, OFFICER), event.unit)
 
 
 def _extended(event: d.DeadlineExtended) -> News:

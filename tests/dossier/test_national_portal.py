@@ -1,0 +1,282 @@
+"""Whole lives reach the national portal: the dossier service as it is, its events, the destination, the stand-in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from contracts.dossier import DOSSIERS
+from contracts.envelope import Event
+from contracts.money import FeeTiming
+from contracts.payment import PAYMENTS, FeePaid, PaymentMethod
+from deploy.standins.national_portal.app import create
+from deploy.standins.national_portal.portal import Portal as StandIn
+from kit import ids
+from kit import settings as kit_settings
+from kit.clients import ServiceClient
+from kit.clock import now
+from services.dossier.app import app
+from services.dossier.catalogue import store as catalogue
+from services.notification.settings import Settings
+from services.notification.systems.delivery.domain import Accepted, Deferred, Outcome, Outgoing, Refused, Trouble
+from services.notification.systems.journal.domain import structured
+from services.notification.systems.national import clients, domain
+from services.notification.systems.national.clients import Portal
+from services.notification.systems.national.destination import National
+from tests.dossier.office import Office, procedure
+from tests.dossier.supplementing import accepted, answer, drafted, issue, item
+from tests.notification.outside import serving
+
+SECRET = "only for tests"
+EVENTS = "SELECT event_id, version, type, payload FROM outbox WHERE channel = $1 AND key = $2 ORDER BY version"
+
+
+@dataclass
+class Province:
+    """The dossier service, the way out, and the portal at its end."""
+
+    office: Office
+    portal: StandIn
+    address: str
+    destination: National
+
+    async def outgoing(self, code: str) -> list[Outgoing]:
+        rows = await self.office.db.fetch(EVENTS, DOSSIERS.name, code)
+        return [
+            sent(DOSSIERS.name, code, row["type"], row["version"], row["payload"], event_id=row["event_id"])
+            for row in rows
+        ]
+
+    async def synchronise(self, code: str, *, after: int = 0) -> list[Outcome]:
+        """Everything the dossier has said, in order."""
+        return [await self.destination.deliver(one, 1) for one in await self.outgoing(code) if one.version > after]
+
+    async def behave(self, **how: Any) -> None:
+        async with httpx2.AsyncClient() as http:
+            (await http.post(f"{self.address}/behaviour", json=how)).raise_for_status()
+
+    def shown(self, code: str) -> dict[str, Any]:
+        return self.portal.dossiers[code].shown()
+
+    def lines(self, code: str) -> list[tuple[str, str]]:
+        return [(line["TrangThai"], line["NoiDungXuLy"].partition(":")[0]) for line in self.shown(code)["progress"]]
+
+    def status(self, code: str) -> str:
+        status: str = self.shown(code)["record"]["TrangThaiHoSo"]
+        return status
+
+
+def sent(channel: str, code: str, ce_type: str, version: int, payload: bytes, event_id: UUID | None = None) -> Outgoing:
+    number = event_id or ids.new()
+    headers = {"ce_id": str(number), "ce_type": ce_type, "ce_aggregateversion": str(version)}
+    return Outgoing(number, ce_type, channel, code, version, now(), structured(headers, payload))
+
+
+def of_payment(code: str, event: Event) -> Outgoing:
+    kind = PAYMENTS.type_of(type(event))
+    return sent(PAYMENTS.name, code, kind, event.version, event.model_dump_json().encode())
+
+
+def outside(office: Office) -> FastAPI:
+    """Identity, as far as a service asks it for its own token."""
+    identity = FastAPI()
+
+    @identity.post("/oauth/token")
+    async def token() -> dict[str, Any]:
+        bearer = office.identity.system("notification")["Authorization"]
+        return {"access_token": bearer.removeprefix("Bearer "), "expires_in": 300}
+
+    return identity
+
+
+@pytest.fixture
+async def province(office: Office, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Province]:
+    async with AsyncExitStack() as stack:
+        standin = StandIn("H99", SECRET)
+        address = await stack.enter_async_context(serving(create(standin)))
+        monkeypatch.setenv("MOTCUA_IDENTITY_URL", await stack.enter_async_context(serving(outside(office))))
+        monkeypatch.setenv("MOTCUA_DOSSIER_URL", await stack.enter_async_context(serving(app)))
+        kept = {kind: value for kind, value in kit_settings._loaded.items() if kind is not kit_settings.Settings}
+        monkeypatch.setattr(kit_settings, "_loaded", kept)
+        monkeypatch.setattr(clients, "dossier", ServiceClient("dossier"))
+        known_as = {"national_sync_client_id": "H99", "national_sync_client_secret": SECRET}
+        portal = Portal(Settings(national_sync_url=address, **known_as))
+        stack.push_async_callback(portal.close)
+        yield Province(office, standin, address, National(portal, {"H99.02.01": "UBND xã Bình Minh"}))
+
+
+TAKEN = Accepted(200)
+
+
+async def test_a_life_online_ends_at_ten_and_a_replay_changes_nothing(province: Province) -> None:
+    code = await province.office.issued()
+    paid = FeePaid(
+        version=2, occurred_at=now(), dossier_code=code, assessment_id=UUID(int=7), attempt_id=UUID(int=8),
+        amount=16_000, method=PaymentMethod.GATEWAY, provider="vnpay", provider_txn="1", paid_at=now(),
+    )  # fmt: skip
+    early = await province.destination.deliver(of_payment(code, paid), 1)
+    assert (early, province.portal.dossiers) == (TAKEN, {}), "fees of what is not known there come with its record"
+
+    assert set(await province.synchronise(code)) == {TAKEN}
+    await province.destination.deliver(of_payment(code, paid), 1)
+
+    assert province.lines(code) == [
+        ("1", "Nộp hồ sơ"),
+        ("2", "Tiếp nhận hồ sơ"),
+        ("4", "Chuyển xử lý"),
+        ("4", "Trình duyệt kết quả"),
+        ("4", "Hoàn thành bước xử lý"),
+        ("4", "Ký số kết quả"),
+        ("9", "Đã có kết quả"),
+        ("10", "Trả kết quả"),
+    ]
+    before = province.shown(code)
+    record = before["record"]
+    assert (record["TrangThaiHoSo"], record["ChuHoSo"], record["MaTTHC"]) == ("10", "Nguyễn Thị An", "2.000635")
+    assert (record["KenhThucHien"], record["HinhThuc"], record["MaLinhVuc"]) == ("2", "0", "G15-TP07")
+    (paper,), (result,), (fee,) = record["TaiLieuNop"], record["DanhSachGiayToKetQua"], record["DanhSachLePhi"]
+    assert (paper["MaThanhPhanHoSo"], paper["LoaiBan"], paper["DuocSoHoa"]) == ("TP-TL-01", "1", "0")
+    assert (fee["MaPhiLePhi"], fee["Gia"], fee["TrangThai"]) == ("LP-TL", "16000", "1")
+    issued = (await province.office.bodies(code))["ResultIssued"]
+    assert province.portal.files[result["GiayToId"]] == issued["sha256"]
+    assert len(province.portal.files) == 2, "each file went once"
+
+    assert set(await province.synchronise(code)) == {TAKEN}
+    assert set(await province.synchronise(code, after=6)) == {TAKEN}
+
+    after = province.shown(code)
+    assert (after["created"], after["record"], after["progress"]) == (1, record, before["progress"])
+    assert len(province.portal.files) == 2
+
+
+async def test_a_supplement_goes_with_both_appointments_and_a_withdrawal_ends_it(province: Province) -> None:
+    office = province.office
+    code = await accepted(office)
+    await issue(office, code, await drafted(office, code, item(problem="Tờ khai thiếu trang 2")))
+    await province.synchronise(code)
+    assert province.status(code) == "5"
+    (open_one,) = province.shown(code)["record"]["DanhSachHoSoBoSung"]
+    assert (open_one["TrangThaiBoSung"], open_one["NgayHenTraMoi"]) == ("0", "")
+    told = len(province.lines(code))
+
+    await answer(office, code)
+    await office.call("POST", f"/dossiers/{code}/supplement-confirmation", office.officers["desk"])
+    await office.call("POST", f"/dossiers/{code}/withdrawal", office.an)
+    await province.synchronise(code)
+
+    said = await clients.record_of(code)
+    record = province.shown(code)["record"]
+    (handed_in,) = record["DanhSachHoSoBoSung"]
+    assert handed_in["NgayHenTraTruoc"]
+    assert handed_in["NgayHenTraMoi"] == domain.local(said["due_at"]) == record["NgayHenTra"]
+    assert [status for status, _ in province.lines(code)[told:]] == ["4", "4", "7"]
+    assert province.status(code) == "7"
+
+
+async def test_a_refusal_ends_at_three(province: Province) -> None:
+    code = await province.office.submitted()
+    beyond = {"reason": "Thuộc thẩm quyền của phường Hòa Lạc", "out_of_competence": True, "competent_unit": "H99.02.02"}
+    await province.office.call("POST", f"/dossiers/{code}/rejection", province.office.officers["desk"], json=beyond)
+
+    await province.synchronise(code)
+
+    assert province.lines(code) == [("1", "Nộp hồ sơ"), ("3", "Từ chối tiếp nhận hồ sơ")]
+    assert province.status(code) == "3"
+
+
+async def test_what_is_paid_for_first_begins_at_six(province: Province) -> None:
+    (case, *_) = procedure().cases
+    first = replace(case, fee=replace(case.fee, timing=FeeTiming.BEFORE_ACCEPTANCE))
+    async with province.office.db.transaction() as tx:
+        await catalogue.publish(tx, [replace(procedure(), cases=(first,))])
+    code = await province.office.submitted()
+    await province.synchronise(code)
+    assert (province.status(code), province.shown(code)["record"]["NgayTiepNhan"]) == ("6", "")
+
+    await province.office.paid(code)
+    await province.synchronise(code)
+
+    assert province.lines(code) == [("6", "Đã gửi, chờ thanh toán trước"), ("1", "Nộp hồ sơ")]
+    assert province.status(code) == "1"
+
+
+TROUBLES: list[tuple[dict[str, Any], Outcome]] = [
+    ({"down": True}, Deferred(Trouble.STATUS, 503)),
+    ({"refuses": {"TraCuuHoSo": "98"}}, Deferred(Trouble.REJECTED, 200)),
+    ({"refuses": {"LayMaHoSo": "99"}}, Deferred(Trouble.REJECTED, 200)),
+    ({"refuses": {"TaiTepTin": "12"}}, Deferred(Trouble.REJECTED, 200)),
+    ({"refuses": {"DongBoHoSo": "10"}}, Refused()),
+    ({"refuses": {"DongBoHoSo": "01"}}, Deferred(Trouble.AUTHORISATION, 200)),
+]
+
+
+async def test_the_portals_troubles_pass_or_do_not(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
+    code = await province.office.submitted()
+    for how, outcome in TROUBLES:
+        await province.behave(**how)
+        assert await province.synchronise(code) == [outcome], how
+    said = capsys.readouterr()
+    assert "national.not_taken" in said.out + said.err
+    assert "Nguyễn" not in said.out + said.err, "nobody's name is logged"
+
+    await province.behave()
+    assert await province.synchronise(code) == [TAKEN]
+    assert (province.shown(code)["created"], province.lines(code)) == (1, [("1", "Nộp hồ sơ")])
+
+
+async def test_a_crash_between_any_two_calls_is_mended_by_repeating(province: Province) -> None:
+    for service in ("DongBoHoSo", "CapNhatTienDoHoSo", "CapNhatTrangThaiHoSo"):
+        code = await province.office.submitted()
+        await province.office.act(code, "acceptance")
+        (filed, accepting) = await province.outgoing(code)
+        await province.destination.deliver(filed, 1)
+        await province.behave(refuses={service: "99"})
+        assert await province.destination.deliver(accepting, 1) == Deferred(Trouble.REJECTED, 200)
+
+        await province.behave()
+        assert await province.destination.deliver(accepting, 2) == TAKEN
+
+        assert province.lines(code) == [("1", "Nộp hồ sơ"), ("2", "Tiếp nhận hồ sơ")]
+        assert (province.status(code), province.shown(code)["created"]) == ("2", 1)
+
+
+async def test_a_lost_answer_and_a_token_that_was_taken_back_leave_no_second_trace(province: Province) -> None:
+    code = await province.office.submitted()
+    (filed,) = await province.outgoing(code)
+    for attempt in range(1, 7):  # each of the calls in turn is done, and its answer lost
+        await province.behave(loses_answers=1)
+        assert await province.destination.deliver(filed, attempt) == Deferred(Trouble.STATUS, 502)
+        await province.behave(expires_tokens=True)
+        await province.behave()
+    assert await province.destination.deliver(filed, 7) == TAKEN
+
+    assert (province.shown(code)["created"], province.lines(code)) == (1, [("1", "Nộp hồ sơ")])
+
+
+async def test_two_channels_of_one_dossier_write_one_after_the_other(province: Province) -> None:
+    """A slow portal: the payment's record does not overtake, and nothing is created twice."""
+    code = await province.office.submitted()
+    (filed,) = await province.outgoing(code)
+    await province.behave(slow=0.02)
+
+    outcomes = await asyncio.gather(*(province.destination.deliver(filed, 1) for _ in range(5)))
+
+    assert set(outcomes) == {TAKEN}
+    assert (province.shown(code)["created"], province.lines(code)) == (1, [("1", "Nộp hồ sơ")])
+
+
+async def test_a_portal_that_nobody_reaches_is_tried_again(province: Province) -> None:
+    code = await province.office.submitted()
+    (filed,) = await province.outgoing(code)
+    nowhere = Portal(Settings(national_sync_url="http://127.0.0.1:9"))
+
+    assert await National(nowhere, {}).deliver(filed, 1) == Deferred(Trouble.CONNECTION)
+    unknown = replace(filed, ce_type="vn.motcua.dossier.SomethingNew.v1")
+    assert await National(nowhere, {}).deliver(unknown, 1) == TAKEN
+    await nowhere.close()
