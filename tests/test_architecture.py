@@ -88,6 +88,7 @@ OWN = {
     "services/notification/systems/outbound/tls.py": "certificates, theirs and ours",
     "services/notification/systems/outbound/tokens.py": "OAuth 2.0 client credentials",
     "services/notification/people/outcomes.py": "what became of a message, written down, said and counted",
+    "services/notification/people/sending.py": "how one message gets out of the house",
     "services/notification/people/tenant.py": "the province's data, as far as messages need it",
     "services/notification/systems/national/destination.py": "one event as the calls that are due at the portal",
     "services/notification/systems/delivery/engine.py": "sends what the lines let go",

@@ -124,6 +124,15 @@ class Secrets:
         return self.values["sms_secret"]
 
     @property
+    def viettel_password(self) -> str:
+        return self.values["viettel_password"]
+
+    @property
+    def sms_receipts_secret(self) -> str:
+        """Proves that a delivery receipt is about a message of ours."""
+        return self.values["sms_receipts_secret"]
+
+    @property
     def databases_key(self) -> str:
         return self.values["databases_key"]
 
@@ -227,6 +236,7 @@ def _new_values() -> dict[str, str]:
     names = ["postgres", "s3_secret_key", "digest_key", "vneid_client_secret", "vnpay_secret", "sms_secret"]
     names += ["p12_password", "post_secret", "momo_access_key", "momo_secret", "national_secret", "databases_key"]
     names += ["national_sync_secret", "sealing_key"]
+    names += ["viettel_password", "sms_receipts_secret"]
     names += [f"{kind}_{service}" for kind in ("client", "database", "migration") for service in SERVICES]
     return {
         **{name: secrets.token_hex(32) for name in names},

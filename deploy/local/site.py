@@ -128,6 +128,9 @@ class Site:
                 **self._national_sync(),
                 "MOTCUA_SEALING_KEYS": f"local:{secrets.sealing_key}",
                 "MOTCUA_WEBHOOK_NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
+                "MOTCUA_VIETTEL_URL": self.url("sms") + "/bulkapi",
+                **self._viettel(),
+                "MOTCUA_SMS_WEIGHTS": json.dumps({"esms": 7, "viettel": 3}),
             },
             "tracking": {"MOTCUA_DIGEST_KEY": secrets.digest_key},
             "gateway": {
@@ -163,6 +166,13 @@ class Site:
             **VIETQR,
         }
 
+    def _viettel(self) -> dict[str, str]:
+        return {
+            "MOTCUA_VIETTEL_USER": "smsbrand_anbinh",
+            "MOTCUA_VIETTEL_PASSWORD": self.secrets.viettel_password,
+            "MOTCUA_VIETTEL_CP_CODE": "ANBINH",
+        }
+
     def standin_environment(self, name: str) -> dict[str, str]:
         """All that a stand-in of the outside world is told."""
         return {
@@ -187,7 +197,11 @@ class Site:
                 "MOTCUA_POST_CALLBACK_URL": self.url("dossier") + "/api/v1/post-events",
             },
             "national_portal": self._national_sync(),
-            "sms": {"MOTCUA_SMS_KEY": self.secrets.sms_key, "MOTCUA_SMS_SECRET": self.secrets.sms_secret},
+            "sms": {
+                "MOTCUA_SMS_KEY": self.secrets.sms_key,
+                "MOTCUA_SMS_SECRET": self.secrets.sms_secret,
+                **self._viettel(),
+            },
         }.get(name, {})
 
     def standin_ports(self, name: str) -> tuple[str, ...]:

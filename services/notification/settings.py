@@ -13,11 +13,11 @@ class Settings(Common):
     mail_from: str = ""
     """Sender of e-mail; `khong-tra-loi@<portal host>` when empty."""
     sms_url: str = ""
-    """The provider's address for sending, eSMS's JSON protocol."""
+    """eSMS's address for sending (JSON)."""
     sms_key: str = ""
     sms_secret: str = Field(default="", repr=False)
     sms_brandname: str = "DVC An Binh"
-    """The sender that phones show; registered with the provider."""
+    """The sender that phones show; registered with every provider."""
     national_sync_url: str = ""
     """Where the National Public Service Portal takes the province's dossiers; without it, nothing is synchronised."""
     national_sync_client_id: str = ""
@@ -31,3 +31,11 @@ class Settings(Common):
     loopback in local runs, where plain http is then allowed too."""
     webhook_proxy: str = ""
     """An egress proxy for webhooks, `http://host:port`."""
+    viettel_url: str = ""
+    """Viettel's BulkSMS service (SOAP). A provider without an address is not used."""
+    viettel_user: str = ""
+    viettel_password: str = Field(default="", repr=False)
+    viettel_cp_code: str = ""
+    sms_weights: dict[str, int] = Field(default_factory=dict)
+    """Provider (`esms`, `viettel`) → its part of the messages, in proportion to the others; 1 for who is not named. Who
+    fails gets less for a while by itself; 0 is for who is asked only when all others failed."""

@@ -1,17 +1,21 @@
-"""The gateway: what it accepts, and the page that shows it."""
+"""The gateway: two providers' ways in, one page that shows every message, and receipts for who asked for them."""
 
+import asyncio
 import hmac
 import math
 import re
 import secrets
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
+import httpx2
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from deploy.standins.common import Recent, now, page, standin
+from deploy.standins.sms import soap
 
 REMEMBERS_REQUESTS = timedelta(hours=24)
 CUSTOMER_CARE = "2"
@@ -33,6 +37,7 @@ class SendRequest(BaseModel):
     SmsType: str = CUSTOMER_CARE
     IsUnicode: str = "0"
     RequestId: str = ""
+    CallbackUrl: str = ""
 
 
 class SendAnswer(BaseModel):
@@ -53,6 +58,7 @@ class Message:
     unicode: bool
     request_id: str
     received_at: datetime
+    provider: str = "esms"
 
     @property
     def segments(self) -> int:
@@ -62,14 +68,31 @@ class Message:
         return 1 if length <= one else math.ceil(length / of_several)
 
 
+Mood = Literal["well", "refuses", "loses_answers"]
+"""`refuses`: takes nothing and says so (503). `loses_answers`: takes the message and answers with an error (500)."""
+OUT_OF_REACH = "000"
+"""Last digits of the phones that never get anything: their receipt says so."""
+RECEIPT_ATTEMPTS = 5
+
+
 @dataclass
 class Gateway:
     key: str
     secret: str
+    viettel: soap.Contract = field(default_factory=lambda: soap.Contract("", "", ""))
+    moods: dict[str, Mood] = field(default_factory=dict)
+    """Provider → how it feels; well, when nothing is said."""
     messages: Recent[Message] = field(default_factory=lambda: Recent(2_000))
     """By SMSID."""
     requests: Recent[Message] = field(default_factory=lambda: Recent(100_000))
     """By RequestId."""
+    telling: set[asyncio.Task[None]] = field(default_factory=set)
+    """Receipts on their way."""
+
+    def tell(self, receipt: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(receipt)
+        self.telling.add(task)
+        task.add_done_callback(self.telling.discard)
 
     def send(self, asked: SendRequest) -> SendAnswer:
         if not self._knows(asked):
@@ -84,6 +107,21 @@ class Gateway:
         if asked.RequestId:
             self.requests[asked.RequestId] = message
         return SendAnswer(CodeResult="100", SMSID=message.sms_id)
+
+    def send_by_viettel(self, asked: soap.Asked) -> tuple[str, str]:
+        """(result, message) as `wsCpMt` answers."""
+        if problem := soap.problem(asked, self.viettel):
+            return "0", problem
+        request = f"viettel {asked.ReceiverID} {asked.Content}"
+        first = self.requests.get(request)
+        if first and first.received_at > now() - REMEMBERS_REQUESTS:
+            return "0", "Check ServiceID: DUPLICATE MESSAGE"
+        phone = f"0{asked.ReceiverID[2:]}"
+        message = Message(
+            secrets.token_hex(16), phone, asked.Content, asked.ServiceID, asked.ContentType == "1", "", now(), "viettel"
+        )
+        self.messages[message.sms_id] = self.requests[request] = message
+        return "1", "Insert MT_QUEUE: OK"
 
     def _knows(self, asked: SendRequest) -> bool:
         key = hmac.compare_digest(asked.ApiKey.encode(), self.key.encode())
@@ -130,8 +168,53 @@ TheGateway = Annotated[Gateway, Depends(_gateway)]
 
 
 @router.post("/MainService.svc/json/SendMultipleMessage_V4_post_json/", response_model_exclude_none=True)
-async def send(gateway: TheGateway, asked: SendRequest) -> SendAnswer:
-    return gateway.send(asked)
+async def send(gateway: TheGateway, asked: SendRequest, answer: Response) -> SendAnswer | None:
+    mood = gateway.moods.get("esms", "well")
+    answer.status_code = {"well": 200, "refuses": 503, "loses_answers": 500}[mood]
+    if mood == "refuses":
+        return None
+    said = gateway.send(asked)
+    if said.CodeResult == "100" and asked.CallbackUrl:
+        gateway.tell(_tell(asked.CallbackUrl, gateway.messages[said.SMSID or ""]))
+    return said if mood == "well" else None
+
+
+async def _tell(url: str, message: Message) -> None:
+    """eSMS's callback: a GET, tried five times."""
+    arrived = not message.phone.endswith(OUT_OF_REACH)
+    told = {
+        "SMSID": message.sms_id, "RequestId": message.request_id, "TypeId": "2", "SendStatus": "5", "telcoid": "1",
+        "TotalReceiver": "1", "TotalSent": "1", "phonenumber": message.phone,
+        "SendSuccess": str(int(arrived)), "SendFailed": str(int(not arrived)),
+    }  # fmt: skip
+    async with httpx2.AsyncClient(timeout=5) as http:
+        for attempt in range(RECEIPT_ATTEMPTS):
+            await asyncio.sleep(0.2 * 2**attempt)
+            try:
+                if (await http.get(url, params=told)).is_success:
+                    return
+            except httpx2.TransportError:
+                continue
+
+
+@router.post("/bulkapi")
+async def send_by_viettel(gateway: TheGateway, request: Request) -> Response:
+    mood = gateway.moods.get("viettel", "well")
+    if mood == "refuses":
+        return Response(status_code=503)
+    asked = soap.read(await request.body())
+    if asked is None:
+        return Response(soap.FAULT, 500, media_type="text/xml")
+    result, said = gateway.send_by_viettel(asked)
+    if mood == "loses_answers":
+        return Response(status_code=500)
+    return Response(soap.answer(result, said), media_type="text/xml")
+
+
+@router.post("/moods", status_code=204)
+async def change_moods(gateway: TheGateway, moods: dict[str, Mood]) -> None:
+    """For tests and demonstrations of what happens when a provider fails."""
+    gateway.moods.update(moods)
 
 
 @router.get("/messages")

@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-import aiosmtplib
 import asyncpg
-import httpx2
 from fastapi import Depends, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -15,11 +13,9 @@ from contracts.refusal import Refusal
 from kit.auth import Citizen, SystemToken, system
 from kit.http import Db, Router
 from kit.problems import Unavailable
-from kit.settings import load
-from services.notification.people import store, words
-from services.notification.people.providers import Undeliverable, email, sms
+from services.notification.people import sending, store, words
+from services.notification.people.providers import NotTaken, Unclear, Undeliverable
 from services.notification.people.tenant import province
-from services.notification.settings import Settings
 
 router = Router(prefix="/api/v1", tags=["Thông báo"])
 
@@ -115,14 +111,12 @@ class CodeMessage(BaseModel):
 async def send_code(_: Identity, message: CodeMessage) -> None:
     """Send a one-time password now. It is never stored, never logged and never on Kafka; 503: try again."""
     said = {"otp": message.code, "m": str(message.minutes), "host": province().host}
-    settings = load(Settings)
     try:
         if message.channel == "sms":
-            await sms.send(settings, message.message_id, message.to, words.short(message.template, said))
+            await sending.code_by_text(message.message_id, message.to, words.short(message.template, said))
         else:
-            letter = words.letter(message.template, said)
-            await email.send(settings, province().host, message.message_id, message.to, letter)
+            await sending.code_by_mail(message.message_id, message.to, words.letter(message.template, said))
     except Undeliverable as no:
         raise CodeUndeliverable() from no
-    except (sms.ProviderRefused, httpx2.HTTPError, OSError, aiosmtplib.SMTPException) as away:
+    except (NotTaken, Unclear) as away:
         raise Unavailable from away

@@ -104,8 +104,9 @@ class Stored:
     """A message with what became of it so far."""
 
     message: Message
-    template_version: int
     state: State
+    may_have: str | None
+    """The provider that may have it already: none but this one is asked."""
 
 
 QUEUE = """
@@ -138,8 +139,11 @@ async def queue(tx: Connection, message: Message, template_version: int, letter:
 
 
 FIND = """
-SELECT id, dossier_code, event, version, template, recipient_ref, channel, words, happened_at, template_version, state
-FROM message WHERE id = $1
+SELECT id, dossier_code, event, version, template, recipient_ref, channel, words, happened_at, state,
+       (SELECT provider FROM sending_attempt
+        WHERE message_id = $1 AND (outcome IS NULL OR outcome = 'unclear') AND at >= m.resent_at
+        ORDER BY no LIMIT 1) AS may_have
+FROM message m WHERE id = $1
 """
 
 
@@ -148,8 +152,8 @@ async def find(db: Database, message_id: UUID) -> Stored | None:
     if row is None:
         return None
     fields = dict(row)
-    version, state = fields.pop("template_version"), State(fields.pop("state"))
-    return Stored(Message(**{**fields, "channel": MessageChannel(fields["channel"])}), version, state)
+    state, may_have = State(fields.pop("state")), fields.pop("may_have")
+    return Stored(Message(**{**fields, "channel": MessageChannel(fields["channel"])}), state, may_have)
 
 
 SETTLE = """

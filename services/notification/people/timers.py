@@ -2,16 +2,16 @@
 
 from uuid import UUID
 
-from contracts.notification import FailureReason, MessageChannel
-from kit import telemetry
+from contracts.notification import FailureReason
+from kit.clock import now
 from kit.db import Database
-from kit.settings import load
 from kit.timers import Timer
-from services.notification.people import clients, outcomes, store, words
-from services.notification.people.domain import Message, State
-from services.notification.people.providers import Undeliverable, email, sms
-from services.notification.people.tenant import province
-from services.notification.settings import Settings
+from services.notification.people import outcomes, sending, store, words
+from services.notification.people.attempts import store as attempts
+from services.notification.people.attempts.domain import Outcome
+from services.notification.people.domain import State
+from services.notification.people.providers import Undeliverable
+from services.notification.people.store import Stored
 
 ATTEMPTS = 12
 """With growing pauses: about half an hour in all."""
@@ -20,43 +20,33 @@ LEASE = 60.0
 
 
 async def deliver(db: Database, job: Timer) -> None:
-    """Send the message named by the job. Repeating it is harmless: providers know it by its id."""
+    """Send the message named by the job. Repeating it is harmless: see `sending`."""
     stored = await store.find(db, UUID(job.key))
     if stored is None or stored.state is not State.QUEUED:
         return
-    message = stored.message
-    version = words.texts()[message.template].version
     try:
-        with telemetry.span(f"send {message.channel}", template=message.template):
-            await _send(message)
-    except Undeliverable as no:
-        await _give_up(db, message, version, job.attempt, no.reason)
-        return
+        no = await sending.send(db, stored)
+    except Undeliverable as never:
+        await _give_up(db, stored, job, never.reason)
     except words.TemplateFailed:
-        await _give_up(db, message, version, job.attempt, FailureReason.TEMPLATE)
-        return
+        await _give_up(db, stored, job, FailureReason.TEMPLATE)
     except Exception:
         if job.attempt >= ATTEMPTS:
-            await _give_up(db, message, version, job.attempt, FailureReason.UNAVAILABLE)
+            await _give_up(db, stored, job, FailureReason.UNAVAILABLE)
         raise  # the job is repeated, or kept with an alarm
+    else:
+        await _sent(db, stored, job, no)
+
+
+async def _sent(db: Database, stored: Stored, job: Timer, no: int) -> None:
+    message = stored.message
+    version = words.texts()[message.template].version
     async with db.transaction() as tx:
-        await outcomes.sent(tx, message, version, job.attempt)
+        await attempts.end(tx, message.id, no, Outcome.TAKEN, now())
+        await outcomes.sent(tx, message, version, max(job.attempt, no))
 
 
-async def _send(message: Message) -> None:
-    """The address lives in this function only."""
-    by_text = message.channel is MessageChannel.SMS
-    contact = await clients.contact_for(message.dossier_code, message.recipient_ref, message.template, by_text=by_text)
-    settings, host = load(Settings), province().host
-    match message.channel:
-        case MessageChannel.EMAIL if contact.email:
-            await email.send(settings, host, message.id, contact.email, words.letter(message.template, message.words))
-        case MessageChannel.SMS if contact.phone:
-            await sms.send(settings, message.id, contact.phone, words.short(message.template, message.words))
-        case _:
-            raise Undeliverable(FailureReason.NO_ADDRESS)
-
-
-async def _give_up(db: Database, message: Message, version: int, attempts: int, reason: FailureReason) -> None:
+async def _give_up(db: Database, stored: Stored, job: Timer, reason: FailureReason) -> None:
+    version = words.texts()[stored.message.template].version
     async with db.transaction() as tx:
-        await outcomes.given_up(tx, message, version, attempts, reason)
+        await outcomes.given_up(tx, stored.message, version, job.attempt, reason)

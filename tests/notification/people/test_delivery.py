@@ -10,12 +10,15 @@ import pytest
 
 from deploy.standins.sms.app import Gateway
 from deploy.standins.sms.app import create as sms_gateway
+from deploy.standins.sms.soap import Contract
 from kit import settings as kit_settings
 from kit.clients import ServiceClient
 from kit.clock import now
 from kit.db import Database
 from kit.timers import Timer
 from services.notification.people import clients, tenant
+from services.notification.people.attempts import store as attempts
+from services.notification.people.providers import NotTaken, Unclear, sms
 from services.notification.people.timers import ATTEMPTS, deliver
 from services.notification.settings import Settings
 from services.notification.subscribers import inbox
@@ -26,7 +29,9 @@ from tests.tracking.hearing import hear
 MakeDatabase = Callable[[str], Awaitable[Database]]
 
 EMAIL, PHONE = "an.nguyen@example.vn", "0900000001"
+VIETTEL = Contract("smsbrand", "password", "ANBINH")
 FIND = "SELECT id FROM message WHERE channel = $1"
+TRIED = "SELECT provider, outcome, code FROM sending_attempt WHERE message_id = $1 ORDER BY no"
 BECAME = "SELECT state, reason, attempts FROM message WHERE id = $1"
 SAID = "SELECT convert_from(payload, 'UTF8') AS body FROM outbox WHERE key = $1"
 
@@ -51,6 +56,9 @@ class World:
         assert row
         return row["state"], row["reason"], row["attempts"]
 
+    async def tried(self, message: UUID) -> list[tuple[str, str | None, str | None]]:
+        return [tuple(row) for row in await self.db.fetch(TRIED, message)]
+
     async def said(self, message: UUID) -> list[str]:
         return [row["body"] for row in await self.db.fetch(SAID, str(message))]
 
@@ -63,19 +71,30 @@ async def make_world(make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatc
     async with AsyncExitStack() as stack:
 
         async def make(
-            email: str | None = EMAIL, phone: str | None = PHONE, refusal: str = "", filed: dict[str, str] | None = None
+            email: str | None = EMAIL,
+            phone: str | None = PHONE,
+            refusal: str = "",
+            filed: dict[str, str] | None = None,
+            viettel: bool = False,
         ) -> World:
-            mail, sms = MailServer(refusal), Gateway("key", "secret")
+            mail, gateway = MailServer(refusal), Gateway("key", "secret", VIETTEL)
+            phones = await stack.enter_async_context(serving(sms_gateway(gateway)))
             fields: dict[str, Any] = {
                 "identity_url": await stack.enter_async_context(serving(identity(email, phone, filed))),
-                "sms_url": await stack.enter_async_context(serving(sms_gateway(sms)))
-                + "/MainService.svc/json/SendMultipleMessage_V4_post_json/",
+                "sms_url": f"{phones}/MainService.svc/json/SendMultipleMessage_V4_post_json/",
+                "viettel_url": f"{phones}/bulkapi" if viettel else "",
                 "smtp_url": await stack.enter_async_context(mail.listening()),
             }
-            configure(monkeypatch, **fields, sms_key="key", sms_secret="secret")
+            shown = {
+                "viettel_user": VIETTEL.user,
+                "viettel_password": VIETTEL.password,
+                "viettel_cp_code": VIETTEL.cp_code,
+            }
+            weights = {"esms": 1, "viettel": 0}  # eSMS first, always
+            configure(monkeypatch, **fields, **shown, sms_key="key", sms_secret="secret", sms_weights=weights)
             db = await make_database("notification")
             await hear(db, story.submitted(), inbox=inbox)
-            return World(db, mail, sms)
+            return World(db, mail, gateway)
 
         yield make
         await clients.identity.close()
@@ -91,6 +110,7 @@ def configure(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     for name in ("identity", "dossier"):
         monkeypatch.setattr(clients, name, ServiceClient(name))
     tenant.province.cache_clear()
+    sms.providers.cache_clear()
 
 
 async def test_a_letter_reaches_its_mailbox_under_the_messages_own_id(make_world: MakeWorld) -> None:
@@ -189,7 +209,7 @@ async def test_a_phone_number_that_is_none_fails_for_good(make_world: MakeWorld)
 async def test_a_busy_mailbox_is_tried_again(make_world: MakeWorld) -> None:
     world = await make_world(refusal="450 4.2.1 busy")
     message = await world.message("email")
-    with pytest.raises(Exception, match="for now"):
+    with pytest.raises(Exception, match="450"):
         await world.deliver(message)
     assert (await world.became(message))[0] == "queued"
     world.mail.refusal = ""
@@ -209,6 +229,57 @@ async def test_our_own_wrong_key_is_tried_again_and_not_held_against_the_citizen
 async def test_after_the_last_attempt_it_is_given_up_and_the_job_still_alarms(make_world: MakeWorld) -> None:
     world = await make_world(refusal="450 4.2.1 busy")
     message = await world.message("email")
-    with pytest.raises(Exception, match="for now"):
+    with pytest.raises(Exception, match="450"):
         await world.deliver(message, attempt=ATTEMPTS)
     assert await world.became(message) == ("failed", "unavailable", ATTEMPTS)
+
+
+# ── two providers ──
+
+
+async def test_what_one_provider_refuses_at_the_door_goes_by_the_other_at_once(make_world: MakeWorld) -> None:
+    world = await make_world(viettel=True)
+    world.sms.moods["esms"] = "refuses"
+    message = await world.message("sms")
+    await world.deliver(message)
+    assert [one.provider for one in world.sms.messages.newest_first()] == ["viettel"]
+    assert await world.tried(message) == [("esms", "not_taken", "HTTP 503"), ("viettel", "taken", None)]
+    assert await world.became(message) == ("sent", None, 2)
+
+
+async def test_what_one_provider_may_have_is_never_sent_by_the_other(make_world: MakeWorld) -> None:
+    world = await make_world(viettel=True)
+    world.sms.moods["esms"] = "loses_answers"
+    message = await world.message("sms")
+    for attempt, mood in ((1, "refuses"), (2, "well")):
+        with pytest.raises((Unclear, NotTaken)):
+            await world.deliver(message, attempt)
+        world.sms.moods["esms"] = mood  # type: ignore[assignment]
+    await world.deliver(message, 3)
+    assert [one.provider for one in world.sms.messages.newest_first()] == ["esms"]
+    assert [(who, what) for who, what, _ in await world.tried(message)] == [
+        ("esms", "unclear"), ("esms", "not_taken"), ("esms", "taken"),
+    ]  # fmt: skip
+
+
+async def test_who_died_while_asking_leaves_word_of_whom(make_world: MakeWorld) -> None:
+    world = await make_world(viettel=True)
+    message = await world.message("sms")
+    await attempts.begin(world.db, message, "viettel", now())
+    await world.deliver(message, 2)
+    assert [one.provider for one in world.sms.messages.newest_first()] == ["viettel"]
+
+
+async def test_an_attempt_names_no_address(make_world: MakeWorld) -> None:
+    world = await make_world(refusal=f"550 5.1.1 no mailbox {EMAIL}")
+    message = await world.message("email")
+    await world.deliver(message)
+    assert await world.tried(message) == [("smtp", "refused", "550")]
+
+
+async def test_a_refusal_by_policy_is_ours_to_mend(make_world: MakeWorld) -> None:
+    world = await make_world(refusal="550 5.7.1 your server is on a list")
+    message = await world.message("email")
+    with pytest.raises(NotTaken, match="550"):
+        await world.deliver(message)
+    assert (await world.became(message))[0] == "queued"
