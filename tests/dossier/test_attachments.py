@@ -1,6 +1,7 @@
 """Files on their way into a dossier: examined when they were sent, kept when they are clean, refused by name."""
 
 import hashlib
+import signal
 import zlib
 
 import pytest
@@ -106,14 +107,15 @@ async def test_a_decompression_bomb_is_refused() -> None:
     assert (await parsed(pdf())).pages == 1
 
 
-async def test_a_file_that_takes_too_long_is_refused_and_the_next_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "SECONDS", 0.0)
+async def test_a_file_that_takes_too_long_is_refused_and_its_process_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "SECONDS", 0.1)
+    child = sandbox.Child()
+    child._process.send_signal(signal.SIGSTOP)  # it will never be done
     with pytest.raises(Unfit) as refused:
-        await parsed(pdf())
-    monkeypatch.undo()
+        child.parse(Wish(len(pdf()), "application/pdf", now(), TrustFiles()), pdf())
 
     assert refused.value.rule == "too_complex"
-    assert (await parsed(pdf())).pages == 1
+    assert child.is_spent, "the next file gets another process"
 
 
 async def test_a_parser_that_dies_for_another_reason_says_nothing_about_the_file() -> None:
