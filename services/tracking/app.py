@@ -8,10 +8,11 @@ from services.tracking.mine import api as mine
 from services.tracking.registers import api as registers
 from services.tracking.registers.opened import api as opened
 from services.tracking.settings import Settings
+from services.tracking.statistics import api as statistics
 
 app = service(
     "tracking",
-    api=[lookup.router, mine.router, registers.router, opened.router, access.router],
+    api=[lookup.router, mine.router, registers.router, opened.router, access.router, statistics.router],
     inbox=subscribers.inbox,
     settings=Settings,
 )

@@ -29,3 +29,10 @@ def parents() -> dict[str, str | None]:
     """Agency id → the agency above it; null for the province."""
     units = yaml.safe_load(Path(load(Settings).tenant, "units.yaml").read_text("utf-8"))["units"]
     return {unit["id"]: unit["parent"] for unit in units}
+
+
+@cache
+def unit_names() -> dict[str, str]:
+    """Agency id → what the agency is called."""
+    units = yaml.safe_load(Path(load(Settings).tenant, "units.yaml").read_text("utf-8"))["units"]
+    return {unit["id"]: unit["name"] for unit in units}

@@ -10,6 +10,8 @@ from contracts.payment import PAYMENTS, PaymentEvent
 from kit.db import Connection
 from kit.inbox import Inbox
 from services.tracking.projection import domain, store
+from services.tracking.projection.counting import domain as facts
+from services.tracking.projection.counting import store as counters
 
 inbox = Inbox("tracking")
 
@@ -19,6 +21,8 @@ async def on_dossiers(tx: Connection, events: Sequence[DossierEvent]) -> None:
     changes = domain.merged((event.dossier_code, domain.dossier_change(event)) for event in events)
     await store.project_dossiers(tx, changes)
     await store.keep_history(tx, DOSSIERS.owner, [domain.entry(event) for event in events])
+    await counters.count(tx, facts.merged(events))
+    await counters.keep_procedures(tx, facts.procedures(events))
     await store.heard(tx)
 
 
@@ -27,6 +31,7 @@ async def on_payments(tx: Connection, events: Sequence[PaymentEvent]) -> None:
     changes = domain.merged((event.dossier_code, domain.payment_change(event)) for event in events)
     await store.project_payments(tx, changes)
     await store.keep_history(tx, PAYMENTS.owner, [domain.entry(event) for event in events])
+    await counters.count(tx, facts.merged(events))
     await store.heard(tx)
 
 

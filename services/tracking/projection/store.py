@@ -8,7 +8,9 @@ from uuid import UUID
 from kit.db import Connection, Database
 from services.tracking.projection.domain import Change, Entry, Told
 
-TABLES = ("dossier_view", "history", "message_view", "account_view")
+TABLES = (
+    "dossier_view", "history", "message_view", "account_view", "dossier_facts", "statistics", "procedure_view",
+)  # fmt: skip
 """Every projected table, written by the functions below and by nothing else: rebuild makes these anew from the events.
 
 No foreign keys, triggers or sequences on them. `freshness` is not among them: it says when, not what."""
