@@ -3,8 +3,11 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -89,6 +92,7 @@ class _Process:
         asyncio.get_running_loop().set_exception_handler(telemetry.on_lost_exception)
         clients.identify_as(self._name)
         state.settings, state.roles, state.worker, state.tasks = settings, self._roles, None, self._tasks
+        state.stopping = _stopping()
         state.verifier = auth.Verifier(self._name, auth.Keys(settings.identity_url))
         if settings.database_url:
             state.db = await self._open_database()
@@ -139,6 +143,28 @@ class _Process:
         if not task.cancelled() and (exc := task.exception()):
             log.error("service.part_died", error=type(exc).__name__, exc_info=exc)
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stopping() -> asyncio.Event:
+    """Set when the process is asked to end. The server first waits for answers under way, and then ends our lifespan:
+    an answer that goes on for ever (a stream) has to look here and come to its end."""
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, partial(_asked_to_end, asked, loop, signal.getsignal(number)))
+    return asked
+
+
+def _asked_to_end(
+    asked: asyncio.Event, loop: asyncio.AbstractEventLoop, before: Any, number: int, frame: FrameType | None
+) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(asked.set)
+    if callable(before):
+        before(number, frame)
+    else:
+        signal.signal(number, before)
+        os.kill(os.getpid(), number)
 
 
 async def _start_worker(worker: Worker) -> None:

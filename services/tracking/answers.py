@@ -113,6 +113,11 @@ def state(row: asyncpg.Record) -> State:
     return State(code=row["state"], label=words.STATES.get(row["state"], STATUSES[row["status"]]))
 
 
+def revision(row: asyncpg.Record) -> str:
+    """Another one whenever anything about the dossier or its fee is another."""
+    return f"{row['version']}.{row['payment_version']}"
+
+
 def text(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 

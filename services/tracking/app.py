@@ -3,6 +3,7 @@
 from kit.service import service
 from services.tracking import subscribers
 from services.tracking.access import api as access
+from services.tracking.live import api as live
 from services.tracking.lookup import api as lookup
 from services.tracking.mine import api as mine
 from services.tracking.registers import api as registers
@@ -12,7 +13,7 @@ from services.tracking.statistics import api as statistics
 
 app = service(
     "tracking",
-    api=[lookup.router, mine.router, registers.router, opened.router, access.router, statistics.router],
+    api=[part.router for part in (lookup, live, mine, registers, opened, access, statistics)],
     inbox=subscribers.inbox,
     settings=Settings,
 )

@@ -15,6 +15,10 @@ class Settings(Common):
     """The installation's key for digests of identity numbers, the same as identity's."""
     lookups_per_minute: int = Field(default=20, ge=0)
     """How often one address may look up without login, counted by each process; 0 = without limit."""
+    listeners: int = Field(default=2000, ge=0)
+    """Live streams that one process keeps open; whoever comes later is told to come back."""
+    listeners_per_address: int = Field(default=20, ge=0)
+    """Of them for one address: an office behind one router has several people."""
 
 
 @cache

@@ -66,7 +66,7 @@ async def look_up(
     at_least: AtLeast = 0,
 ) -> Anonymous:
     """Status by code for everybody; with the matching identity number, dates and unit as well."""
-    _count(request)
+    count(request)
 
     async def read() -> asyncpg.Record:
         return await store.look_up(db, code.strip().upper())
@@ -78,7 +78,8 @@ async def look_up(
     return _anonymous(row) if identity_number is None or not shows_level_b() else _recognised(row)
 
 
-def _count(request: Request) -> None:
+def count(request: Request) -> None:
+    """One more look-up of this address; TooManyLookups when that was too many."""
     wait = limiter().wait(request.client.host if request.client else "", time.monotonic())
     if wait:
         raise TooManyLookups(retry_after=ceil(wait))

@@ -100,6 +100,8 @@ class Detailed(Followed):
     """A dossier as its owner sees it, with all that happened to it."""
 
     completion: Completion
+    revision: str
+    """Another one whenever anything here is another; live updates tell of it."""
     history: list[HistoryEntry]
     steps: list[StepTaken]
     """Who had it, from when to when; the history says what happened."""
@@ -216,6 +218,7 @@ def detailed(
     return {
         **_followed(row).model_dump(),
         "completion": answers.completion(row),
+        "revision": answers.revision(row),
         "history": [HistoryEntry(label=LABELS.get(told["type"], told["type"]), **dict(told)) for told in history],
         "steps": [answers.step(taken, now) for taken in steps(map(answers.told, history))],
         "messages": [Message(**dict(message)) for message in messages],
