@@ -3,8 +3,6 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -15,8 +13,6 @@ from kit.settings import Settings, load
 
 TIMEOUT = httpx2.Timeout(5.0, connect=2.0)
 READ_ATTEMPTS = 3
-UNLIMITED = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
-"""Streams stay open: with a bound on connections they would keep other calls waiting."""
 
 
 _own_name = ""
@@ -85,41 +81,22 @@ class ServiceClient:
         **options: Any,
     ) -> Any:
         """One request; `token` is the bearer to use instead of our own ("" sends none)."""
-        all_headers = await self._headers(token, headers)
+        bearer = await self._own_token() if token is None else token
+        parent = telemetry.traceparent()
+        all_headers = {
+            **({"Authorization": f"Bearer {bearer}"} if bearer else {}),
+            **({"traceparent": parent} if parent else {}),
+            **(headers or {}),
+        }
         try:
             answer = await self._client().request(method, path, headers=all_headers, **options)
         except httpx2.TransportError as exc:
             raise Unavailable from exc
         return _content(answer)
 
-    @asynccontextmanager
-    async def stream(
-        self, path: str, *, token: str | None = None, headers: dict[str, str] | None = None, **options: Any
-    ) -> AsyncIterator[httpx2.Response]:
-        """GET of a long answer, piece by piece. Silence between pieces may last a minute."""
-        all_headers = await self._headers(token, headers)
-        long = httpx2.Timeout(5.0, connect=2.0, read=60.0)
-        try:
-            async with self._client().stream("GET", path, headers=all_headers, timeout=long, **options) as answer:
-                if answer.status_code >= 400:
-                    await answer.aread()
-                    _content(answer)
-                yield answer
-        except httpx2.TransportError as exc:
-            raise Unavailable from exc
-
-    async def _headers(self, token: str | None, headers: dict[str, str] | None) -> dict[str, str]:
-        bearer = await self._own_token() if token is None else token
-        parent = telemetry.traceparent()
-        return {
-            **({"Authorization": f"Bearer {bearer}"} if bearer else {}),
-            **({"traceparent": parent} if parent else {}),
-            **(headers or {}),
-        }
-
     def _client(self) -> httpx2.AsyncClient:
         if self._http is None:
-            self._http = httpx2.AsyncClient(base_url=address_of(self.name), timeout=TIMEOUT, limits=UNLIMITED)
+            self._http = httpx2.AsyncClient(base_url=address_of(self.name), timeout=TIMEOUT)
         return self._http
 
     async def _own_token(self) -> str:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import structlog
@@ -149,22 +148,17 @@ def _stopping() -> asyncio.Event:
     """Set when the process is asked to end. The server first waits for answers under way, and then ends our lifespan:
     an answer that goes on for ever (a stream) has to look here and come to its end."""
     asked, loop = asyncio.Event(), asyncio.get_running_loop()
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, partial(_asked_to_end, asked, loop, signal.getsignal(number)))
+    for number in (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ():
+        signal.signal(number, partial(_end, asked, loop, signal.getsignal(number)))
     return asked
 
 
-def _asked_to_end(
-    asked: asyncio.Event, loop: asyncio.AbstractEventLoop, before: Any, number: int, frame: FrameType | None
-) -> None:
+def _end(asked: asyncio.Event, loop: asyncio.AbstractEventLoop, before: Any, number: int, _: Any) -> None:
+    """Tell it here, then to whoever was told before."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(asked.set)
-    if callable(before):
-        before(number, frame)
-    else:
-        signal.signal(number, before)
-        os.kill(os.getpid(), number)
+    signal.signal(number, before)
+    signal.raise_signal(number)
 
 
 async def _start_worker(worker: Worker) -> None:

@@ -5,6 +5,7 @@ from services.gateway import pages
 from services.gateway.accounts import pages as accounts
 from services.gateway.citizens import pages as citizens
 from services.gateway.filing import pages as filing
+from services.gateway.live import pages as live
 from services.gateway.officer_accounts import pages as officer_accounts
 from services.gateway.officers import pages as officers
 from services.gateway.payments import pages as payments
@@ -17,7 +18,7 @@ app = pages.for_people(
         "gateway",
         api=[
             part.router
-            for part in (pages, public, accounts, citizens, filing, reuse, payments, officer_accounts, officers)
+            for part in (pages, public, live, accounts, citizens, filing, reuse, payments, officer_accounts, officers)
         ],
         settings=GatewaySettings,
     )

@@ -73,7 +73,9 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(clock=words.clock, day=words.day, dong=words.dong, unit=unit_name, state=words.state)
+    environment.filters.update(
+        clock=words.clock, day=words.day, dong=words.dong, unit=unit_name, state=words.state, span=words.span
+    )
     environment.globals.update(static=static_url, tenant=tenant, labels=words)
     return environment
 

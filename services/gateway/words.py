@@ -182,3 +182,14 @@ def _span(length: timedelta) -> str:
         return f"{minutes // (24 * 60)} ngày"
     hours, rest = divmod(minutes, 60)
     return f"{hours} giờ {rest} phút" if hours else f"{rest} phút"
+
+
+def span(seconds: float) -> str:
+    """A duration by its two largest units: `2 ngày 3 giờ`, `1 giờ 20 phút`, `dưới 1 phút`."""
+    minutes = int(seconds) // 60
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    named = [(days, "ngày"), (hours, "giờ"), (rest, "phút")]
+    first = next((place for place, (count, _) in enumerate(named) if count), None)
+    if first is None:
+        return "dưới 1 phút"
+    return " ".join(f"{count} {name}" for count, name in named[first : first + 2] if count)
