@@ -90,6 +90,8 @@ OWN = {
     "services/notification/people/outcomes.py": "what became of a message, written down, said and counted",
     "services/notification/people/sending.py": "how one message gets out of the house",
     "services/notification/people/tenant.py": "the province's data, as far as messages need it",
+    "services/notification/systems/national/checking.py": "what the portal has, against what was heard",
+    "services/notification/systems/national/watching.py": "how far the portal is behind",
     "services/notification/systems/national/destination.py": "one event as the calls that are due at the portal",
     "services/notification/systems/delivery/engine.py": "sends what the lines let go",
     "services/notification/systems/delivery/feed.py": "the journal's newest part in memory",

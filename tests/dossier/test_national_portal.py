@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,17 +22,23 @@ from kit import ids
 from kit import settings as kit_settings
 from kit.clients import ServiceClient
 from kit.clock import now
+from kit.db import Database
 from services.dossier.app import app
 from services.dossier.catalogue import store as catalogue
 from services.notification.settings import Settings
+from services.notification.subscribers import inbox
+from services.notification.systems import running
 from services.notification.systems.delivery.domain import Accepted, Deferred, Outcome, Outgoing, Refused, Trouble
 from services.notification.systems.journal.domain import structured
-from services.notification.systems.national import clients, domain
+from services.notification.systems.national import checking, clients, domain, watching
 from services.notification.systems.national.clients import Portal
-from services.notification.systems.national.destination import National
+from services.notification.systems.national.destination import National, event_of
+from tests.conftest import MakeDatabase
 from tests.dossier.office import Office, procedure
 from tests.dossier.supplementing import accepted, answer, drafted, issue, item
 from tests.notification.outside import serving
+from tests.support import eventually
+from tests.tracking.hearing import hear
 
 SECRET = "only for tests"
 EVENTS = "SELECT event_id, version, type, payload FROM outbox WHERE channel = $1 AND key = $2 ORDER BY version"
@@ -68,8 +75,9 @@ class Province:
         return [(line["TrangThai"], line["NoiDungXuLy"].partition(":")[0]) for line in self.shown(code)["progress"]]
 
     def status(self, code: str) -> str:
-        status: str = self.shown(code)["record"]["TrangThaiHoSo"]
-        return status
+        """What the portal says; nothing while it does not have the dossier."""
+        record = self.shown(code)["record"] if code in self.portal.dossiers else None
+        return str(record["TrangThaiHoSo"]) if record else ""
 
 
 def sent(channel: str, code: str, ce_type: str, version: int, payload: bytes, event_id: UUID | None = None) -> Outgoing:
@@ -105,9 +113,10 @@ async def province(office: Office, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         kept = {kind: value for kind, value in kit_settings._loaded.items() if kind is not kit_settings.Settings}
         monkeypatch.setattr(kit_settings, "_loaded", kept)
         monkeypatch.setattr(clients, "dossier", ServiceClient("dossier"))
-        known_as = {"national_sync_client_id": "H99", "national_sync_client_secret": SECRET}
-        portal = Portal(Settings(national_sync_url=address, **known_as))
-        stack.push_async_callback(portal.close)
+        portal = Portal(
+            Settings(national_sync_url=address, national_sync_client_id="H99", national_sync_client_secret=SECRET)
+        )
+        await stack.enter_async_context(portal)
         yield Province(office, standin, address, National(portal, {"H99.02.01": "UBND xã Bình Minh"}))
 
 
@@ -246,6 +255,55 @@ async def test_a_crash_between_any_two_calls_is_mended_by_repeating(province: Pr
         assert (province.status(code), province.shown(code)["created"]) == ("2", 1)
 
 
+async def test_the_engine_brings_it_there_and_what_the_portal_lost_is_found_and_sent_again(
+    province: Province, make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The built-in subscription: alarms while it is late, and differences that are named and mended."""
+    db, code = await make_database("notification"), await province.office.issued()
+    monkeypatch.setenv("MOTCUA_NATIONAL_SYNC_URL", province.address)
+    monkeypatch.setenv("MOTCUA_NATIONAL_SYNC_CLIENT_ID", "H99")
+    monkeypatch.setenv("MOTCUA_NATIONAL_SYNC_CLIENT_SECRET", SECRET)
+    events = [event for one in await province.outgoing(code) if (event := event_of(one.ce_type, one.body))]
+    await hear(db, *events, inbox=inbox)
+    await watching.look(db, now() + timedelta(minutes=11))
+    assert watching.OLDEST._value.get() > 600
+
+    async with delivering(db):
+        await eventually(lambda: province.status(code) == "10", within=20)
+        before = province.shown(code)["progress"]
+        await eventually(lambda: is_done(db))
+        assert await differences(db, province.destination.portal) == []
+        province.portal.dossiers.pop(code)
+
+        (lacking,) = await differences(db, province.destination.portal)
+        assert (lacking.dossier_code, lacking.status, lacking.expected) == (code, None, 10)
+        assert await checking.send_again(db, lacking) == len(events)
+
+        await eventually(lambda: province.status(code) == "10", within=20)
+    assert province.shown(code)["progress"] == before
+    assert await differences(db, province.destination.portal) == []
+
+
+async def differences(db: Database, portal: Portal) -> list[domain.Difference]:
+    return [one async for one in checking.differences(db, portal, now() - timedelta(hours=1))]
+
+
+async def is_done(db: Database) -> bool:
+    """All that was heard is at the portal."""
+    await watching.look(db, now())
+    return bool(watching.OLDEST._value.get() == 0)
+
+
+@asynccontextmanager
+async def delivering(db: Database) -> AsyncIterator[None]:
+    task = asyncio.create_task(running.deliver(db))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
 async def test_a_lost_answer_and_a_token_that_was_taken_back_leave_no_second_trace(province: Province) -> None:
     code = await province.office.submitted()
     (filed,) = await province.outgoing(code)
@@ -274,9 +332,7 @@ async def test_two_channels_of_one_dossier_write_one_after_the_other(province: P
 async def test_a_portal_that_nobody_reaches_is_tried_again(province: Province) -> None:
     code = await province.office.submitted()
     (filed,) = await province.outgoing(code)
-    nowhere = Portal(Settings(national_sync_url="http://127.0.0.1:9"))
-
-    assert await National(nowhere, {}).deliver(filed, 1) == Deferred(Trouble.CONNECTION)
-    unknown = replace(filed, ce_type="vn.motcua.dossier.SomethingNew.v1")
-    assert await National(nowhere, {}).deliver(unknown, 1) == TAKEN
-    await nowhere.close()
+    async with Portal(Settings(national_sync_url="http://127.0.0.1:9")) as nowhere:
+        assert await National(nowhere, {}).deliver(filed, 1) == Deferred(Trouble.CONNECTION)
+        unknown = replace(filed, ce_type="vn.motcua.dossier.SomethingNew.v1")
+        assert await National(nowhere, {}).deliver(unknown, 1) == TAKEN

@@ -12,7 +12,7 @@ source); the rest is reconstructed, strictly: what the real one may let pass is 
   2. `TaiTepTin` multipart, `HashTepTin` (SHA-256 in hex), then the file: `{IdTepTin, HashTepTin}`.
   3. `DongBoHoSo` `{isUpdating: "False"|"True", data: [record]}`.
   4. `CapNhatTienDoHoSo` `{data: [progress, …]}`: each is added, also one that is there already.
-  5. `CapNhatTrangThaiHoSo` `{data: [{MaHoSo, TrangThai}]}`: only a status that the last progress tells.
+  5. `CapNhatTrangThaiHoSo` `{data: [{MaHoSo, TrangThai}]}`: only a status that a progress line tells.
   And `TraCuuHoSo` `{MaHoSo}`: what the portal has.
 - `POST /behaviour` makes it be down, slow, refuse a service, take its tokens back, or do the work and lose the answer.
 - `GET /` and `/dossiers`, `/dossiers/<code>`, `/calls` show what it has and was asked; the real one has no such pages.

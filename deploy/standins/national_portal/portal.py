@@ -128,7 +128,7 @@ class Portal:
         update: StatusUpdate = asked.data[0]
         dossier = self._created(update.MaHoSo)
         record = dossier.record
-        if record is None or not dossier.progress or dossier.progress[-1].TrangThai != update.TrangThai:
+        if record is None or not any(one.TrangThai == update.TrangThai for one in dossier.progress):
             raise Refused("24", "Chưa có tiến độ xử lý ứng với trạng thái này")
         if record.TrangThaiHoSo in ENDED and record.TrangThaiHoSo != update.TrangThai:
             raise Refused("25", "Hồ sơ đã kết thúc")

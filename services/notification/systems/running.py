@@ -1,11 +1,17 @@
 """What runs beside the worker: the engine that delivers, with every kind of destination that there is."""
 
+import asyncio
 from functools import partial
 
 from kit.db import Database
+from kit.settings import load
+from services.notification.settings import Settings
 from services.notification.systems.delivery.engine import Engine, Open
+from services.notification.systems.national import watching
+from services.notification.systems.national.clients import Portal
+from services.notification.systems.national.destination import open_national
 from services.notification.systems.subscriptions import clients
-from services.notification.systems.subscriptions.registry import subscribers
+from services.notification.systems.subscriptions.registry import NATIONAL_PORTAL, subscribers
 
 
 def agency_of(subscriber: str) -> str | None:
@@ -16,6 +22,11 @@ def agency_of(subscriber: str) -> str | None:
 
 async def deliver(db: Database) -> None:
     """Until cancelled."""
-    async with clients.sender() as sender:
-        destinations: dict[str, Open] = {clients.WEBHOOK: partial(clients.open_webhook, sender)}
-        await Engine(destinations, agency_of).run(db)
+    async with clients.sender() as sender, Portal(load(Settings)) as portal:
+        destinations: dict[str, Open] = {
+            clients.WEBHOOK: partial(clients.open_webhook, sender),
+            NATIONAL_PORTAL: partial(open_national, portal),
+        }
+        async with asyncio.TaskGroup() as together:
+            together.create_task(watching.watch(db))
+            together.create_task(Engine(destinations, agency_of).run(db))

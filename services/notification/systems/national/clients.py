@@ -7,7 +7,7 @@ what it was sent, so only the code is ever kept or logged.
 import asyncio
 import hashlib
 import time
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 import structlog
@@ -86,7 +86,10 @@ class Portal:
         self._token, self._ends = "", 0.0
         self._asking = asyncio.Lock()
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
     async def look_up(self, code: str) -> Known | None:

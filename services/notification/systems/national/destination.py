@@ -16,23 +16,28 @@ from contracts.dossier import DossierEvent
 from contracts.envelope import Event
 from contracts.payment import PaymentEvent
 from contracts.registry import CHANNELS
+from kit.db import Database
 from kit.problems import Unavailable
-from services.notification.systems.delivery.domain import Deferred, Outcome, Outgoing, Trouble
+from kit.settings import load
+from services.notification.people.tenant import province
+from services.notification.settings import Settings
+from services.notification.systems.delivery.domain import Deferred, Destination, Outcome, Outgoing, Trouble
 from services.notification.systems.national import clients, domain
 from services.notification.systems.national.clients import TAKEN, NotTaken, Portal
 from services.notification.systems.national.domain import Json, Known, News
+from services.notification.systems.subscriptions.domain import Subscription
 
 log = structlog.get_logger()
 
 _BY_TYPE = {channel.type_of(event): event for channel in CHANNELS for event in channel.events}
 
 
-def event_in(outgoing: Outgoing) -> DossierEvent | PaymentEvent | None:
-    """The event; None for a type that this version does not know."""
-    kind: type[Event] | None = _BY_TYPE.get(outgoing.ce_type)
+def event_of(ce_type: str, body: bytes) -> DossierEvent | PaymentEvent | None:
+    """The event in a structured CloudEvent; None for a type that this version does not know."""
+    kind: type[Event] | None = _BY_TYPE.get(ce_type)
     if kind is None:
         return None
-    event = kind.model_validate(json.loads(outgoing.body)["data"])
+    event = kind.model_validate(json.loads(body)["data"])
     assert isinstance(event, DossierEvent | PaymentEvent)  # noqa: S101 (narrows the type)
     return event
 
@@ -46,7 +51,7 @@ class National:
 
     async def deliver(self, outgoing: Outgoing, attempt: int) -> Outcome:
         """Bring the portal to where the event left the dossier, unless it is there or further."""
-        event = event_in(outgoing)
+        event = event_of(outgoing.ce_type, outgoing.body)
         news = domain.news_of(event) if event else None
         if event is None or news is None:
             return TAKEN
@@ -90,3 +95,8 @@ class National:
             await self.portal.add_progress(domain.progress_of(event, news, known.status, said, self.unit_names))
         if news.status and domain.status_is_due(known, news, moment, text):
             await self.portal.change_status(event.dossier_code, news.status)
+
+
+async def open_national(portal: Portal, _: Database, __: Subscription) -> Destination | None:
+    """The destination of the portal's subscription; None while nobody said where the portal is."""
+    return National(portal, province().unit_names) if load(Settings).national_sync_url else None

@@ -202,8 +202,8 @@ def status_is_due(known: Known, news: News, moment: str, text: str) -> bool:
         return False
     if any(line.moment > moment for line in known.lines):
         return False
-    places = [place for place, line in enumerate(known.lines) if (line.moment, line.text) == (moment, text)]
-    return not places or places[-1] == len(known.lines) - 1
+    same = [line.text for line in known.lines if line.moment == moment]
+    return text not in same or same[-1] == text
 
 
 # ── what the portal is told ───────────────────────────────────────────────────────────────────────────────────
