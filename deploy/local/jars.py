@@ -58,12 +58,10 @@ def fetch(progress: Progress = lambda done, total: None) -> None:
 
 def _download(jars: list[Jar]) -> Iterator[str]:
     import pooch  # late: rarely needed
-    from jgo.constants import MAVEN_CENTRAL_URL
 
-    repository = (os.environ.get("MOTCUA_MAVEN") or MAVEN_CENTRAL_URL).rstrip("/") + "/"
     shelf = pooch.create(
         path=places.cache() / "jars",
-        base_url=repository,
+        base_url=repository(),
         registry={jar.path: f"sha256:{jar.sha256}" for jar in jars},
         retry_if_failed=TRIES,
     )
@@ -76,9 +74,16 @@ def _download(jars: list[Jar]) -> Iterator[str]:
             if not isinstance(error, (OSError, ValueError)):
                 raise
             raise Trouble(
-                f"Could not download Kafka and S3 from {repository} ({type(error).__name__}): "
+                f"Could not download Kafka and S3 from {repository()} ({type(error).__name__}): "
                 "connect to the network, or name a mirror in MOTCUA_MAVEN, and start again."
             ) from error
+
+
+def repository() -> str:
+    """Maven Central, or the mirror that MOTCUA_MAVEN names; ends with a slash."""
+    from jgo.constants import MAVEN_CENTRAL_URL
+
+    return (os.environ.get("MOTCUA_MAVEN") or MAVEN_CENTRAL_URL).rstrip("/") + "/"
 
 
 def java(program: str, main: str, *arguments: str, options: tuple[str, ...] = ()) -> tuple[str, ...]:
