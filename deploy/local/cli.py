@@ -242,6 +242,7 @@ ABOUT = {
     "bench": "Run the benchmarks, or one of them.",
     "demo": "Play a dossier's whole way.",
     "load": "Fill a sandbox with fictional dossiers.",
+    "docs": "Write all public events as one page that needs no network.",
     "kafka": "Topics, rights, quotas and passwords of a Kafka cluster, from the registry.",
 }
 
@@ -252,6 +253,7 @@ PASS_ON: dict[str, Any] = {
 }
 app.command("demo", **PASS_ON)(_dispatch("deploy.demo", "demonstration", "demo"))
 app.command("load", **PASS_ON)(_dispatch("deploy.load", "load generator", "load"))
+app.command("docs", **PASS_ON)(_dispatch("deploy.reference", "page of events", "docs"))
 app.command("kafka", **PASS_ON)(_dispatch("deploy.kafka.commands", "commands for Kafka", "kafka"))
 app.command("bench", **PASS_ON)(_dispatch("deploy.bench", "benchmarks", "bench"))
 
