@@ -1,9 +1,13 @@
 """A citizen files, the desk accepts, the fee is paid, the leader signs, the result is in hand: on real parts."""
 
+from typing import Any
+
+import httpx2
 import pytest
 
 from deploy.demo.story import SCENES, Story
 from deploy.local.stack import Stack
+from tests.support import eventually
 
 
 @pytest.mark.timeout(600)
@@ -15,3 +19,16 @@ async def test_a_dossier_goes_the_whole_way(stack: Stack) -> None:
         await story.close()
     assert [step.title for step in story.steps] == [scene.title for scene in SCENES]
     assert all(step.tracking_ms is not None for step in story.steps if step.events)
+    async with httpx2.AsyncClient(base_url=stack.url("national_portal")) as portal:
+        await eventually(lambda: _has_it_returned(portal, story.code), within=30, what="the national portal says 10")
+
+
+async def _has_it_returned(portal: httpx2.AsyncClient, code: str) -> bool:
+    """The national portal has the dossier with its result, and every step on the way."""
+    answer = await portal.get(f"/dossiers/{code}")
+    shown: dict[str, Any] = answer.json() if answer.is_success else {}
+    statuses = [line["TrangThai"] for line in shown.get("progress", [])]
+    assert statuses[:2] == ["1", "2"]
+    assert statuses[-2:] == ["9", "10"]
+    record = shown["record"]
+    return record["TrangThaiHoSo"] == "10" and len(record["DanhSachGiayToKetQua"]) == 1
