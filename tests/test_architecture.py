@@ -104,6 +104,7 @@ OWN = {
     "services/payment/reconciliation/fetching.py": "statements that come by themselves",
     "services/payment/reconciliation/matching.py": "a statement against the ledger",
     "services/tracking/answers.py": "what several answers are made of",
+    "services/tracking/sheets.py": "tables as files for spreadsheets",
     "services/tracking/live/watch.py": "one look a second for everybody who listens",
     "services/tracking/freshness.py": "waiting for the projection",
     "services/tracking/lookup/limits.py": "how often a stranger may look",

@@ -7,13 +7,14 @@ from services.tracking.live import api as live
 from services.tracking.lookup import api as lookup
 from services.tracking.mine import api as mine
 from services.tracking.registers import api as registers
+from services.tracking.registers.export import api as export
 from services.tracking.registers.opened import api as opened
 from services.tracking.settings import Settings
 from services.tracking.statistics import api as statistics
 
 app = service(
     "tracking",
-    api=[part.router for part in (lookup, live, mine, registers, opened, access, statistics)],
+    api=[part.router for part in (lookup, live, mine, registers, export, opened, access, statistics)],
     inbox=subscribers.inbox,
     settings=Settings,
 )

@@ -70,3 +70,15 @@ HOLDERS = {
     "consulted": "Cơ quan được lấy ý kiến",
 }
 """Who has a dossier in hand."""
+
+CHANNELS = {
+    "national_portal": "Cổng Dịch vụ công quốc gia",
+    "provincial_portal": "Cổng dịch vụ công của tỉnh",
+    "desk": "Trực tiếp tại Bộ phận Một cửa",
+    "post": "Bưu chính công ích",
+    "vneid": "VNeID",
+}
+"""How a dossier came in."""
+
+DELIVERIES = {"online": "Trực tuyến", "desk": "Tại Bộ phận Một cửa", "post": "Bưu chính công ích"}
+"""How the result is received."""
