@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 
 from kit.db import Database
+from kit.service import patiently
 from kit.settings import load
 from services.notification.settings import Settings
 from services.notification.systems.delivery.engine import Engine, Open
@@ -22,6 +23,7 @@ def agency_of(subscriber: str) -> str | None:
 
 async def deliver(db: Database) -> None:
     """Until cancelled."""
+    await patiently("database", lambda: clients.renew_seals(db))
     async with clients.sender() as sender, Portal(load(Settings)) as portal:
         destinations: dict[str, Open] = {
             clients.WEBHOOK: partial(clients.open_webhook, sender),

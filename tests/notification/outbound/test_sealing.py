@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.notification.systems.outbound.sealing import CannotOpen, keys_of
+from services.notification.systems.outbound.sealing import CannotOpen, NoSealingKey, keys_of
 
 OLD, NEW = "2026a:" + "ab" * 32, "2026b:" + "cd" * 32
 SECRET = "whsec_bí mật"
@@ -48,7 +48,7 @@ def test_the_installations_key_can_be_rotated() -> None:
 
 @pytest.mark.parametrize("setting", ["", "2026a", "2026a:abcd", "2026a:" + "xy" * 32, f"{OLD};{NEW}", f"{OLD},"])
 def test_keys_that_cannot_be_read_are_refused_without_being_shown(setting: str) -> None:
-    with pytest.raises(ValueError, match="MOTCUA_SEALING_KEYS must be") as refused:
+    with pytest.raises(NoSealingKey, match="MOTCUA_SEALING_KEYS must be") as refused:
         keys_of(setting)
     assert "abcd" not in str(refused.value)
 

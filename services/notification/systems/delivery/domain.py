@@ -66,6 +66,8 @@ class Trouble(StrEnum):
     """It answered, but neither with 2xx nor 3xx."""
     ANSWER = "answer"
     """It accepted with an answer that cannot be read: too large, or not what the protocol says."""
+    OURS = "ours"
+    """A mistake of this installation's own; whoever runs it is told."""
     REJECTED = "rejected"
     """It understood the event and will never take it."""
 

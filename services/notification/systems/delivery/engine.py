@@ -265,7 +265,7 @@ async def _deliver(line: Line, item: Item) -> Outcome:
             return await line.destination.deliver(item.outgoing, item.attempt)
     except Exception as exc:
         log.exception("delivery.failed", kind=line.subscription.kind, error=type(exc).__name__)
-        return Deferred(Trouble.CONNECTION)
+        return Deferred(Trouble.OURS)
 
 
 def _observe(line: Line, item: Item, outcome: Outcome) -> None:

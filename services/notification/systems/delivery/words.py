@@ -45,5 +45,9 @@ EXPLAINED: dict[Trouble, tuple[str, str]] = {
     ),
     Trouble.STATUS: ("Máy chủ trả lời lỗi, xem mã trạng thái HTTP", "An error was answered, see the HTTP status"),
     Trouble.ANSWER: ("Không đọc được trả lời của máy chủ", "The answer cannot be read"),
+    Trouble.OURS: (
+        "Lỗi của hệ thống gửi, quản trị viên đã được báo",
+        "A mistake on the sending side; its operators are told",
+    ),
     Trouble.REJECTED: ("Hệ thống kia không bao giờ nhận sự kiện này", "The other system will never take this event"),
 }

@@ -11,9 +11,19 @@ from functools import cache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from contracts.refusal import Refusal
+
 FORM = 1
 NONCE = 12
 _KEY = re.compile(r"([a-z0-9-]{1,32}):([0-9a-f]{64})", re.ASCII)
+
+
+class NoSealingKey(Refusal):
+    """The installation has no key to close secrets with, or one that cannot be read: MOTCUA_SEALING_KEYS."""
+
+    status = 503
+    title = "Hệ thống chưa được cấu hình để gửi webhook"
+    title_en = "This installation is not set up for webhooks"
 
 
 class CannotOpen(Exception):
@@ -60,9 +70,9 @@ def _head(sealed: bytes) -> tuple[bytes, str]:
 def keys_of(setting: str) -> Seal:
     """Keys as MOTCUA_SEALING_KEYS gives them: `name:<64 hex digits>`, the one that seals first, separated by commas.
 
-    ValueError if there is none or one cannot be read; it does not repeat the setting.
+    NoSealingKey if there is none or one cannot be read; it does not repeat the setting.
     """
     read = [_KEY.fullmatch(part.strip()) for part in setting.split(",")]
     if not all(read):
-        raise ValueError("MOTCUA_SEALING_KEYS must be name:<64 hex digits>[,name:<64 hex digits>…]")
+        raise NoSealingKey("MOTCUA_SEALING_KEYS must be name:<64 hex digits>[,name:<64 hex digits>…]")
     return Seal({key[1]: bytes.fromhex(key[2]) for key in read if key})

@@ -7,7 +7,6 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -62,11 +61,3 @@ def _show(made: ssl.SSLContext, certificate: ClientCertificate) -> None:
         made.load_cert_chain(name, password=password)
     finally:
         os.unlink(name)
-
-
-def ends(certificate: ClientCertificate) -> x509.Certificate:
-    """Our certificate itself, to tell until when it is good. CertificateNotUsable."""
-    try:
-        return x509.load_pem_x509_certificate(certificate.chain.encode())
-    except ValueError as wrong:
-        raise CertificateNotUsable from wrong

@@ -1,5 +1,6 @@
 """HTTP in: other systems say what they want to hear and where; administrators see and help all of them."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
@@ -160,7 +161,16 @@ class SubscriptionSettings(Body):
     description: str = Field(default="", max_length=500)
 
 
-class NewSubscription(SubscriptionSettings):
+class Access(Body):
+    """How we are let in, beside the signature, and whom we trust there."""
+
+    authentication: Authentication | None = None
+    """What the other side asks for: a token of its OAuth2 server, or our certificate (mTLS)."""
+    authority: str = Field(default="", max_length=20_000)
+    """PEM of the root that the host's certificate leads to, when it is not a public one."""
+
+
+class NewSubscription(SubscriptionSettings, Access):
     """A wish to be told."""
 
     subscriber: str | None = Field(default=None, max_length=64)
@@ -169,10 +179,6 @@ class NewSubscription(SubscriptionSettings):
     """What is sent first: what happens from `now` on, what was kept since a time, or everything that is kept."""
     signing: Scheme = Scheme.HMAC
     """How webhooks are signed (Standard Webhooks 1.0.0)."""
-    authentication: Authentication | None = None
-    """What the other side asks for beside the signature."""
-    authority: str = Field(default="", max_length=20_000)
-    """PEM of the root that the host's certificate leads to, when it is not a public one."""
 
 
 class SubscriptionView(BaseModel):
@@ -276,14 +282,18 @@ def _agreed(url: str, whose: Subscriber) -> None:
 
 
 def _sealed(new: Subscription, key: SigningKey, asked: NewSubscription, whose: Subscriber) -> Sealed:
-    authentication = _authentication(asked.authentication, whose)
-    certificate = authentication if isinstance(authentication, ClientCertificate) else None
-    tls.context(asked.authority, certificate)  # CertificateNotUsable, now and not when something is to be sent
     return Sealed(
         key=clients.seal().seal(key.text, clients.key_purpose(new)),
-        authentication=clients.sealed_authentication(new, authentication),
+        authentication=_access(new, asked, whose),
         authority=asked.authority,
     )
+
+
+def _access(subscription: Subscription, asked: Access, whose: Subscriber) -> bytes | None:
+    """Sealed. UrlNotAllowed or CertificateNotUsable now, and not when something is to be sent."""
+    authentication = _authentication(asked.authentication, whose)
+    tls.context(asked.authority, authentication if isinstance(authentication, ClientCertificate) else None)
+    return clients.sealed_authentication(subscription, authentication)
 
 
 def _authentication(asked: OAuth2 | MutualTls | None, whose: Subscriber) -> clients.Authentication | None:
@@ -375,6 +385,21 @@ async def unsubscribe(scope: MayTouch, tx: Tx, subscription: UUID, seen: IfMatch
     """Hear no more. Its attempts are forgotten, too."""
     await locked(tx, scope, subscription, seen)
     await store.delete(tx, subscription)
+
+
+@router.put("/{subscription}/access")
+async def change_access(
+    scope: MayTouch, tx: Tx, moment: Now, subscription: UUID, asked: Access, seen: IfMatch, response: Response
+) -> SubscriptionView:
+    """Another client, certificate or root, in place of the ones until now; an empty object takes them away."""
+    found = await locked(tx, scope, subscription, seen)
+    whose, before = _registered(found), await store.sealed(tx, subscription)
+    assert before is not None  # noqa: S101 (it is locked)
+    new = replace(before, authentication=_access(found, asked, whose), authority=asked.authority)
+    await store.reseal(tx, subscription, new, moment)
+    after = await locked(tx, scope, subscription)
+    etag(response, after.version)
+    return _view(after, await store.progress(tx, subscription))
 
 
 # ── keys and trying it out ──

@@ -1,19 +1,22 @@
 """Who it calls: the webhook of one subscription, with what was agreed for it."""
 
 import json
+from dataclasses import replace
 from ipaddress import ip_network
+from uuid import UUID
 
-from contracts.refusal import Refusal
+import structlog
+
 from kit.clock import now
 from kit.db import Connection, Database
 from kit.settings import load
 from services.notification.settings import Settings
-from services.notification.systems.delivery.domain import Destination, Outcome, Outgoing
+from services.notification.systems.delivery.domain import Deferred, Destination, Outcome, Outgoing, Trouble
 from services.notification.systems.outbound import domain as outbound
 from services.notification.systems.outbound import sealing
 from services.notification.systems.outbound.clients import Endpoint, Sender
 from services.notification.systems.outbound.domain import Reach, UrlNotAllowed
-from services.notification.systems.outbound.sealing import Seal
+from services.notification.systems.outbound.sealing import CannotOpen, NoSealingKey, Seal
 from services.notification.systems.outbound.signatures import SigningKey, SigningKeys
 from services.notification.systems.outbound.tls import ClientCertificate
 from services.notification.systems.outbound.tokens import OAuth2Client
@@ -22,17 +25,11 @@ from services.notification.systems.subscriptions.domain import Subscription
 from services.notification.systems.subscriptions.registry import subscribers
 from services.notification.systems.subscriptions.store import Sealed
 
+log = structlog.get_logger()
+
 WEBHOOK = "webhook"
 
 Authentication = OAuth2Client | ClientCertificate
-
-
-class NoSealingKey(Refusal):
-    """The installation was given no key to seal subscribers' secrets with (MOTCUA_SEALING_KEYS)."""
-
-    status = 503
-    title = "Hệ thống chưa được cấu hình để gửi webhook"
-    title_en = "This installation is not set up for webhooks"
 
 
 def reach() -> Reach:
@@ -47,8 +44,6 @@ def sender() -> Sender:
 
 def seal() -> Seal:
     """What closes and opens secrets. NoSealingKey."""
-    if not load(Settings).sealing_keys:
-        raise NoSealingKey
     return sealing.keys_of(load(Settings).sealing_keys)
 
 
@@ -69,13 +64,17 @@ def sealed_authentication(subscription: Subscription, authentication: Authentica
             plain = {"oauth2": [token_url, client_id, client_secret, scope]}
         case ClientCertificate(chain, key):
             plain = {"mtls": [chain, key]}
-    return seal().seal(json.dumps(plain), f"subscription {subscription.id} authentication")
+    return seal().seal(json.dumps(plain), _authentication_purpose(subscription))
+
+
+def _authentication_purpose(subscription: Subscription) -> str:
+    return f"subscription {subscription.id} authentication"
 
 
 def _authentication(subscription: Subscription, sealed: bytes | None) -> Authentication | None:
     if sealed is None:
         return None
-    plain = json.loads(seal().open(sealed, f"subscription {subscription.id} authentication"))
+    plain = json.loads(seal().open(sealed, _authentication_purpose(subscription)))
     return OAuth2Client(*plain["oauth2"]) if "oauth2" in plain else ClientCertificate(*plain["mtls"])
 
 
@@ -88,6 +87,34 @@ def signing_keys(subscription: Subscription, sealed: Sealed) -> SigningKeys:
     assert sealed.key is not None  # noqa: S101 (every webhook has one)
     previous = opened(sealed.previous_key) if sealed.previous_key else None
     return SigningKeys(opened(sealed.key), previous, sealed.previous_key_until)
+
+
+async def renew_seals(db: Database) -> None:
+    """Close everything with the installation's first key, after that was changed; the others can then be taken away."""
+    for subscription in await store.with_secrets(db):
+        try:
+            async with db.transaction() as tx:
+                await _renew_seals(tx, subscription)
+        except (CannotOpen, NoSealingKey) as no:
+            log.error("subscription.sealed", name=str(subscription), error=str(no))
+
+
+async def _renew_seals(tx: Connection, subscription: UUID) -> None:
+    found, sealed = await store.lock(tx, subscription), await store.sealed(tx, subscription)
+    if found is None or sealed is None:
+        return
+    key, previous = (_renewed(one, key_purpose(found)) for one in (sealed.key, sealed.previous_key))
+    authentication = _renewed(sealed.authentication, _authentication_purpose(found))
+    renewed = replace(sealed, key=key, previous_key=previous, authentication=authentication)
+    if renewed != sealed:
+        await store.renew_seals(tx, subscription, renewed)
+        log.info("subscription.resealed", name=str(subscription))
+
+
+def _renewed(value: bytes | None, purpose: str) -> bytes | None:
+    if value is None or seal().is_fresh(value):
+        return value
+    return seal().seal(seal().open(value, purpose), purpose)
 
 
 async def endpoint(db: Database | Connection, subscription: Subscription) -> Endpoint | None:
@@ -128,7 +155,19 @@ def _headers(outgoing: Outgoing, attempt: int) -> dict[str, str]:
     }
 
 
+class Locked:
+    """A webhook whose secrets cannot be opened: everything waits until this installation's operators mend that."""
+
+    async def deliver(self, outgoing: Outgoing, attempt: int) -> Outcome:
+        """Nothing is sent."""
+        return Deferred(Trouble.OURS)
+
+
 async def open_webhook(sender: Sender, db: Database, subscription: Subscription) -> Destination | None:
     """The destination of a webhook subscription; None if it may not be delivered to any more."""
-    found = await endpoint(db, subscription)
+    try:
+        found = await endpoint(db, subscription)
+    except (CannotOpen, NoSealingKey) as no:
+        log.error("subscription.sealed", name=str(subscription.id), error=str(no))
+        return Locked()
     return Webhook(sender, found) if found else None

@@ -157,6 +157,19 @@ async def reseal(tx: Connection, subscription: UUID, new: Sealed, now: datetime)
     )
 
 
+WITH_SECRETS = "SELECT id FROM subscription WHERE key IS NOT NULL OR authentication IS NOT NULL ORDER BY id"
+RENEW_SEALS = "UPDATE subscription SET key = $2, previous_key = $3, authentication = $4 WHERE id = $1"
+
+
+async def with_secrets(db: Database) -> list[UUID]:
+    return [row["id"] for row in await db.fetch(WITH_SECRETS)]
+
+
+async def renew_seals(tx: Connection, subscription: UUID, new: Sealed) -> None:
+    """The same secrets, closed with another key."""
+    await tx.execute(RENEW_SEALS, subscription, new.key, new.previous_key, new.authentication)
+
+
 STANDS = """
 SELECT l.position, l.replay_until, l.failing_since, (SELECT coalesce(max(seq), 0) FROM journal) AS journal_end,
        (SELECT recorded_at FROM journal WHERE seq > l.position ORDER BY seq LIMIT 1) AS oldest,
