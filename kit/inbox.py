@@ -172,13 +172,21 @@ class Inbox:
             await db.execute(DROP, *aggregate, row["version"])
 
     async def _in_one_transaction(self, db: Database, records: Sequence[Record], *, freeing: bool = True) -> None:
+        letters = [letter for letter in map(self.read, records) if letter]
         async with db.transaction() as tx:
-            await self.apply(tx, [letter for letter in map(self._read, records) if letter], freeing=freeing)
-            for record in records:
-                if record.value is None:
-                    await self._erase(tx, record)
+            await self.take(tx, records, letters, freeing=freeing)
 
-    def _read(self, record: Record) -> Letter | None:
+    async def take(
+        self, tx: Connection, records: Sequence[Record], letters: Sequence[Letter], *, freeing: bool = True
+    ) -> None:
+        """Inside the caller's transaction: apply these records, of which `letters` is what was understood."""
+        await self.apply(tx, letters, freeing=freeing)
+        for record in records:
+            if record.value is None:
+                await self._erase(tx, record)
+
+    def read(self, record: Record) -> Letter | None:
+        """What the record says; None for a tombstone. Raises Poison."""
         subscription = self.subscriptions[record.topic]
         if record.value is None:
             return None

@@ -23,6 +23,7 @@ from kit.auth import Public
 from kit.clock import now
 from kit.db import Database, MigrationRefused, is_transient, migrate, pending
 from kit.inbox import Inbox, Record
+from kit.log import partitions_of
 from kit.settings import Settings, load
 from kit.worker import DeadLetters, dead_letter_topic
 
@@ -133,27 +134,31 @@ def cli(service: str) -> typer.Typer:
         """Let a quarantined aggregate's events go again, after the cause was mended."""
         typer.echo(asyncio.run(_with_database(lambda db: db.execute(RELEASE, channel, key))))
 
-    if own := _own_commands(service):
+    for own in (_own(service, "commands"), _own(service, "operations")):
         app.registered_commands += own.registered_commands
     return app
 
 
-def _own_commands(service: str) -> typer.Typer | None:
-    """What `services/<service>/commands.py` adds; commands that need nothing that runs."""
+def _own(service: str, kind: str) -> typer.Typer:
+    """What `services/<service>/commands.py` adds: `commands` need nothing that runs, `operations` are told where its
+    database and Kafka are."""
     try:
         found = importlib.util.find_spec(f"services.{service}.commands")
     except ModuleNotFoundError:  # not one of our services: a test's
         found = None
-    if found is None:
-        return None
-    own: typer.Typer = importlib.import_module(f"services.{service}.commands").commands
+    nothing = typer.Typer()
+    own: typer.Typer = getattr(importlib.import_module(found.name), kind, nothing) if found else nothing
     return own
 
 
 def needs_nothing(service: str, command: str) -> bool:
     """Whether this command of the service works without its database and Kafka."""
-    own = _own_commands(service)
-    return own is not None and command in typer.main.get_group(own).commands
+    own = _own(service, "commands")
+    return bool(own.registered_commands) and command in _names(own)
+
+
+def _names(commands: typer.Typer) -> set[str]:
+    return {one.name or getattr(one.callback, "__name__", "").replace("_", "-") for one in commands.registered_commands}
 
 
 RELEASE = "DELETE FROM outbox_quarantine WHERE channel = $1 AND key = $2"
@@ -257,7 +262,7 @@ async def _unread(consumer: AIOKafkaConsumer, service: str) -> Any:
     """The records between the group's committed offsets and the present end of the dead letter topics."""
     topics = [dead_letter_topic(service, name) for name in _inbox_of(service).subscriptions]
     await consumer._client.force_metadata_update()
-    partitions = [TopicPartition(t, p) for t in topics for p in await _partitions(consumer, t)]
+    partitions = [TopicPartition(t, p) for t in topics for p in await partitions_of(consumer, t)]
     if not partitions:
         return
     consumer.assign(partitions)
@@ -267,11 +272,6 @@ async def _unread(consumer: AIOKafkaConsumer, service: str) -> Any:
             for record in (await consumer.getmany(partition, timeout_ms=1000)).get(partition, []):
                 if record.offset < ends[partition]:
                     yield record
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    await consumer._client.add_topic(topic)
-    return sorted(consumer.partitions_for_topic(topic) or [])
 
 
 def _describe(record: Any) -> dict[str, Any]:

@@ -107,6 +107,7 @@ OWN = {
     "services/tracking/sheets.py": "tables as files for spreadsheets",
     "services/tracking/live/watch.py": "one look a second for everybody who listens",
     "services/tracking/freshness.py": "waiting for the projection",
+    "services/tracking/rebuild/making.py": "making the projection anew while it serves",
     "services/tracking/lookup/limits.py": "how often a stranger may look",
 }
 FOLDERS = {"migrations", "static", "templates", "providers", "forms", "formats", "__pycache__"}

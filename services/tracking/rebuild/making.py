@@ -1,0 +1,286 @@
+"""Making the projection anew while it serves: filled from Kafka, caught up, compared, switched in one transaction.
+
+It reads with the projection's own subscribers, through the projection's own inbox, into tables of another schema; so
+whatever is projected is rebuilt, and nothing has to be written twice. Until the switch commits, nothing that serves was
+touched: a crash anywhere leaves a shadow behind that the next run throws away.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Literal
+
+import asyncpg
+import structlog
+
+from kit.db import Connection, is_transient
+from kit.inbox import Inbox, Letter, Poison, Record
+from kit.log import Log, Places, after, opened
+from kit.settings import Settings
+from services.tracking.projection.store import TABLES
+from services.tracking.rebuild import store
+from services.tracking.rebuild.domain import Difference, Outcome, Progress, lost_beginnings
+
+log = structlog.get_logger()
+
+BATCH = 8_000
+"""Records applied in one transaction: large sets are what makes it fast."""
+SLICE = 250
+"""Records understood before anything else gets its turn."""
+ATTEMPTS = 60
+"""Tries to get the locks of the switch, half a second apart."""
+
+Say = Callable[[str], None]
+Batch = tuple[Sequence[Record], list[Letter]]
+
+
+async def _next(batches: AsyncGenerator[Batch, None]) -> Batch | None:
+    return await anext(batches, None)
+
+
+class BeginningLost(Exception):
+    """Retention has taken what stood first on these topics; the message names them."""
+
+
+class Different(Exception):
+    """The shadow lacks something, or says something else than what serves. Nothing was switched; it was kept."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"{outcome.differs} aggregates differ, {len(outcome.lacking)} lack events")
+        self.outcome = outcome
+
+
+class Busy(Exception):
+    """The tables were never free for the switch. Nothing was switched; the shadow was kept."""
+
+
+class NothingThere(Exception):
+    """There is no shadow to switch to, or nothing retired to go back to."""
+
+
+class Rebuild:
+    """One run: a connection into the schema that is being filled, and Kafka."""
+
+    def __init__(
+        self, conn: "asyncpg.Connection[asyncpg.Record]", kafka: Log, inbox: Inbox, schema: store.Schema, say: Say
+    ) -> None:
+        self.conn, self.kafka, self.inbox, self.schema, self.say = conn, kafka, inbox, schema, say
+        self.events = self.unreadable = 0
+        self._began = time.monotonic()
+        self._total = 0
+        self._shown = 0.0
+
+    # ── filling ──
+
+    async def fill(self) -> None:
+        """From Kafka's beginning to what was its end when we began."""
+        await store.make_shadow(self.conn)
+        first, ends = await self.kafka.first(), await self.kafka.ends()
+        self._total = sum(ends.values()) - sum(first.values())
+        await store.come_to(self.conn, self.schema, first)
+        self.kafka.seek(first)
+        await self._read_to(ends)
+        self.say(f"{self._progress()}; indexing")
+        await store.finish_shadow(self.conn)
+
+    async def catch_up(self, *, within: int = 2_000) -> None:
+        """Read on until fewer than so many events are between us and the end."""
+        while sum((ends := await self.kafka.ends()).values()) - sum((await self._came_to()).values()) > within:
+            await self._read_to(ends)
+        await self._read_to(ends)
+
+    async def go_on(self) -> None:
+        """From where this schema's tables had come."""
+        self.kafka.seek({**await self.kafka.first(), **await self._came_to()})
+
+    async def _came_to(self) -> Places:
+        return await store.came_to(self.conn, self.schema)
+
+    async def _read_to(self, ends: Places) -> None:
+        """While PostgreSQL takes one batch in, the next is fetched and understood."""
+        batches = self._batches(ends)
+        coming = asyncio.create_task(_next(batches))
+        try:
+            while batch := await coming:
+                coming = asyncio.create_task(_next(batches))
+                await self._apply(*batch)
+                self._show()
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+            await batches.aclose()
+
+    async def _batches(self, ends: Places) -> AsyncGenerator[Batch, None]:
+        async for records in self.kafka.read(ends, BATCH):
+            letters: list[Letter] = []
+            for n in range(0, len(records), SLICE):
+                letters += [letter for letter in map(self._understood, records[n : n + SLICE]) if letter]
+                await asyncio.sleep(0)  # lets the next statement leave for PostgreSQL
+            yield records, letters
+
+    def _understood(self, record: Record) -> Letter | None:
+        try:
+            return self.inbox.read(record)
+        except Poison:
+            self.unreadable += 1
+            return None
+
+    async def _apply(self, records: Sequence[Any], letters: list[Letter]) -> None:
+        try:
+            async with self.conn.transaction():
+                await self.inbox.take(self.conn, records, letters)
+                await store.come_to(self.conn, self.schema, after(records))
+        except Exception as exc:
+            if is_transient(exc):
+                raise
+            await self._one_by_one(records)
+        self.events += len(records)
+
+    async def _one_by_one(self, records: Sequence[Any]) -> None:
+        """What the projection cannot apply lies among its dead letters; the rest goes on without it."""
+        for record in records:
+            letter = self._understood(record)
+            try:
+                async with self.conn.transaction():
+                    await self.inbox.take(self.conn, [record], [letter] if letter else [])
+                    await store.come_to(self.conn, self.schema, after([record]))
+            except Exception as exc:
+                if is_transient(exc):
+                    raise
+                log.error("rebuild.unappliable", channel=record.topic, error=type(exc).__name__)
+                self.unreadable += 1
+
+    def _progress(self) -> Progress:
+        return Progress(self.events, self._total, time.monotonic() - self._began)
+
+    def _show(self) -> None:
+        if time.monotonic() - self._shown > 1:
+            self._shown = time.monotonic()
+            self.say(str(self._progress()))
+
+    # ── comparing ──
+
+    async def compare(self, beside: Connection) -> tuple[Difference, ...]:
+        """What serves and what was made, table by table; only where both have heard the same."""
+        found = []
+        for table in TABLES:
+            self.say(f"comparing {table}")
+            if buckets := await store.differing_buckets(beside, table):
+                channels = list(self.inbox.subscriptions)
+                keys, moving = await store.differing_keys(beside, table, buckets, self.inbox.consumer, channels)
+                found += [Difference(table, tuple(keys), moving)] if keys or moving else []
+        return tuple(found)
+
+    async def lacking(self) -> list[str]:
+        """Aggregates of which live has heard more than Kafka still tells."""
+        ahead = await store.ahead(self.conn, self.inbox.consumer)
+        if ahead:
+            await self.catch_up()
+        return await store.not_reached(self.conn, self.inbox.consumer, ahead)
+
+    # ── switching ──
+
+    async def switch(self, source: Literal["shadow", "retired"]) -> float:
+        """Everything that live has heard is in the new tables, and from now on they serve; seconds that it took.
+
+        Live keeps projecting until the locks are ours. What it applied it had read from Kafka, so once we have read to
+        the end of Kafka under these locks, nothing that it knew is missing here; what it tries meanwhile waits, and
+        then finds the new tables, and in them the positions that tell it what they have heard.
+        """
+        heard = await self.kafka.committed()
+        for _ in range(ATTEMPTS):
+            await self.catch_up()
+            try:
+                return await self._switch_now(source, heard)
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+                self.say("the tables are busy: trying again")
+                await asyncio.sleep(0.5)
+                await self.go_on()
+        raise Busy
+
+    async def _switch_now(self, source: Literal["shadow", "retired"], heard: Places) -> float:
+        async with self.conn.transaction():
+            await store.hold_projection(self.conn)
+            began = time.monotonic()
+            await self._read_to(await self.kafka.ends())
+            await store.switch(self.conn, source, heard)
+        return time.monotonic() - began
+
+
+@asynccontextmanager
+async def prepared(settings: Settings, inbox: Inbox, schema: store.Schema, say: Say) -> AsyncIterator[Rebuild]:
+    """Alone with the database's owner's rights; raises RebuildRunning."""
+    async with (
+        store.connected(settings.migration_url, schema) as conn,
+        opened(settings, inbox.consumer, inbox.subscriptions) as kafka,
+    ):
+        await store.only_one(conn)
+        yield Rebuild(conn, kafka, inbox, schema, say)
+
+
+async def rebuild(
+    settings: Settings,
+    inbox: Inbox,
+    *,
+    keep_shadow: bool = False,
+    dry_run: bool = False,
+    accept_differences: bool = False,
+    accept_lost: bool = False,
+    say: Say = log.info,
+) -> Outcome:
+    """Everything anew from Kafka, and compared; then switched, unless only the shadow or the comparison is wanted."""
+    async with prepared(settings, inbox, "shadow", say) as work:
+        compacted = frozenset(name for name, s in inbox.subscriptions.items() if s.channel.compacted)
+        lost = lost_beginnings(await work.kafka.first(), compacted)
+        if lost and not accept_lost:
+            raise BeginningLost(", ".join(lost))
+        await work.fill()
+        await work.catch_up()
+        outcome = await _judged(settings, work, lost)
+        if not (keep_shadow or dry_run):
+            outcome = await _switched(work, outcome, accept_differences=accept_differences)
+        if dry_run:
+            await store.drop(work.conn, "shadow")
+        return outcome
+
+
+async def switch_kept(settings: Settings, inbox: Inbox, *, accept_differences: bool = False, say: Say) -> Outcome:
+    """Switch to a shadow that was kept, after it has caught up."""
+    async with prepared(settings, inbox, "shadow", say) as work:
+        if not await store.exists(work.conn, "shadow"):
+            raise NothingThere("no shadow is kept: run the rebuild with --keep-shadow first")
+        await work.go_on()
+        await work.catch_up()
+        return await _switched(work, await _judged(settings, work, ()), accept_differences=accept_differences)
+
+
+async def roll_back(settings: Settings, inbox: Inbox, *, say: Say) -> Outcome:
+    """What served before the last switch serves again, with what has happened since."""
+    async with prepared(settings, inbox, "retired", say) as work:
+        if not await store.exists(work.conn, "retired"):
+            raise NothingThere("nothing is retired: there was no rebuild to roll back")
+        await work.go_on()
+        await work.catch_up()
+        held = await work.switch("retired")
+        return Outcome(work.events, _seconds(work), work.unreadable, switched=True, held=held)
+
+
+async def _judged(settings: Settings, work: Rebuild, lost: tuple[str, ...]) -> Outcome:
+    filled = _seconds(work)
+    lacking = tuple(await work.lacking())
+    async with store.connected(settings.migration_url, "public") as beside:
+        differences = await work.compare(beside)
+    return Outcome(work.events, filled, work.unreadable, lost, lacking, differences)
+
+
+async def _switched(work: Rebuild, found: Outcome, *, accept_differences: bool) -> Outcome:
+    if (found.differs or found.lacking) and not accept_differences:
+        raise Different(found)
+    held = await work.switch("shadow")
+    return replace(found, events=work.events, unreadable=work.unreadable, switched=True, held=held)
+
+
+def _seconds(work: Rebuild) -> float:
+    return time.monotonic() - work._began
