@@ -98,13 +98,17 @@ QUESTIONS: list[str] = [
     "/api/v1/my/dossiers/{code}",
 ]
 """What is asked of each dossier, by its owner. `{code}` and `{number}` are filled in."""
-OFFICERS_QUESTIONS: list[str] = []
-"""What is asked once, by an officer who may see everything."""
+OFFICERS_QUESTIONS: list[str] = [
+    "/api/v1/registers/dossiers?from=2026-05-01&to=2026-11-20&limit=100",
+    "/api/v1/registers/dossiers?unit=H99.02.01&from=2026-05-01&to=2026-11-20&lateness=late",
+    "/api/v1/registers/dossiers?by=due&limit=100",
+]
+"""What is asked once, by an officer of the whole province."""
+OF_EACH: list[str] = ["/api/v1/officers/dossiers/{code}", "/api/v1/officers/dossiers/{code}/control-sheet"]
+"""What the officer asks of some dossiers."""
 
 
-async def answers(
-    http: httpx2.AsyncClient, lives: Sequence[Written], officer: dict[str, str], plan: Plan = PLAN
-) -> dict[str, Any]:
+async def answers(http: httpx2.AsyncClient, lives: Sequence[Written], plan: Plan = PLAN) -> dict[str, Any]:
     """Every question's answer, without the moment that the projection last heard anything."""
     found: dict[str, Any] = {}
     numbers = {str(plan.account(k)): number_of(k) for k in range(plan.citizens + plan.businesses)}
@@ -112,7 +116,9 @@ async def answers(
         for question in QUESTIONS:
             asked = question.format(code=code, number=numbers[str(owner)])
             found[f"{owner} {asked}"] = _told(await http.get(asked, headers=callers.citizen(owner, "tracking")))
-    for question in OFFICERS_QUESTIONS:
+    of_each = [question.format(code=code) for question in OF_EACH for code in list(owners(lives))[:15]]
+    for question in [*OFFICERS_QUESTIONS, *of_each]:
+        officer = callers.officer("tracking", "leader", unit="H99")
         found[question] = _told(await http.get(question, headers=officer))
     return found
 
