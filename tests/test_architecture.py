@@ -28,7 +28,7 @@ from kit.inbox import Inbox
 
 ROOT = Path(__file__).parents[1]
 SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml"))
-KIT_LINES = 2200
+KIT_LINES = 2300
 LONGEST = 40
 TYPICAL = 9
 
