@@ -133,11 +133,16 @@ async def exists(conn: Connection, schema: Schema) -> bool:
 # ── how far Kafka was read ─────────────────────────────────────────────────────────────────────────
 
 
+COME_TO = """-- of the tables in this schema
+INSERT INTO {schema}.log_position VALUES ($1, $2, $3)
+ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next
+"""
+
+
 async def come_to(conn: Connection, schema: Schema, places: Mapping[tuple[str, int], int]) -> None:
     """In the transaction of what was read: a shadow that is kept can go on where it was."""
     await conn.executemany(
-        f"INSERT INTO {schema}.log_position VALUES ($1, $2, $3) "
-        "ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next",
+        COME_TO.format(schema=schema),
         [(topic, partition, offset) for (topic, partition), offset in places.items()],
     )
 
@@ -153,7 +158,7 @@ BUCKETS = 256
 
 
 def _hashes(schema: Schema, table: str, key: str) -> str:
-    return f"SELECT {key}::text AS key, hashtextextended(told::text, 0) AS hash FROM {schema}.{table} AS told"
+    return f"(SELECT {key}::text AS key, hashtextextended(told::text, 0) AS hash FROM {schema}.{table} AS told)"
 
 
 FIRST_OF_KEY = """
@@ -170,7 +175,7 @@ async def differing_buckets(conn: Connection, table: str) -> set[int]:
     for schema in ("public", "shadow"):
         rows = await conn.fetch(
             f"(SELECT mod(abs(hashtext(key)::bigint), {BUCKETS})::int AS bucket, count(*), sum(hash) "
-            f"FROM ({_hashes(schema, table, key)}) AS rows GROUP BY 1)"
+            f"FROM {_hashes(schema, table, key)} AS rows GROUP BY 1)"
         )
         sums.append({tuple(row) for row in rows})
     return {bucket for bucket, _, _ in sums[0] ^ sums[1]}
@@ -194,14 +199,14 @@ async def differing_keys(
         list(channels),
     )
     still = [row["key"] for row in rows if row["heard"] == row["heard_anew"]]
-    if any(row["heard"] is None for row in rows) and await conn.fetchval(f"({_any_moving()})", consumer):
+    if any(row["heard"] is None for row in rows) and await conn.fetchval(_any_moving(), consumer):
         still = [row["key"] for row in rows if row["key"] in still and row["heard"] is not None]
     return sorted(still), len(rows) - len(still)
 
 
 def _in_buckets(schema: Schema, table: str, key: str) -> str:
     return (
-        f"(SELECT * FROM ({_hashes(schema, table, key)}) AS rows "
+        f"(SELECT * FROM {_hashes(schema, table, key)} AS rows "
         f"WHERE mod(abs(hashtext(key)::bigint), {BUCKETS})::int = ANY($1))"
     )
 
@@ -216,8 +221,8 @@ def _heard_of(schema: Schema) -> str:
 
 def _any_moving() -> str:
     return (
-        "SELECT EXISTS (SELECT FROM public.inbox_position AS p FULL JOIN shadow.inbox_position AS s "
-        "USING (consumer, channel, key) WHERE consumer = $1 AND p.version IS DISTINCT FROM s.version)"
+        "(SELECT EXISTS (SELECT FROM public.inbox_position AS p FULL JOIN shadow.inbox_position AS s "
+        "USING (consumer, channel, key) WHERE consumer = $1 AND p.version IS DISTINCT FROM s.version))"
     )
 
 
