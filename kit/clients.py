@@ -81,6 +81,17 @@ class ServiceClient:
         **options: Any,
     ) -> Any:
         """One request; `token` is the bearer to use instead of our own ("" sends none)."""
+        return _content(await self._request(method, path, token, headers, options))
+
+    async def file(self, path: str, *, token: str | None = None, **params: Any) -> httpx2.Response:
+        """GET of something that is no JSON, whole and with its headers."""
+        answer = await self._request("GET", path, token, None, {"params": params})
+        _content(answer)
+        return answer
+
+    async def _request(
+        self, method: str, path: str, token: str | None, headers: dict[str, str] | None, options: dict[str, Any]
+    ) -> httpx2.Response:
         bearer = await self._own_token() if token is None else token
         parent = telemetry.traceparent()
         all_headers = {
@@ -89,10 +100,9 @@ class ServiceClient:
             **(headers or {}),
         }
         try:
-            answer = await self._client().request(method, path, headers=all_headers, **options)
+            return await self._client().request(method, path, headers=all_headers, **options)
         except httpx2.TransportError as exc:
             raise Unavailable from exc
-        return _content(answer)
 
     def _client(self) -> httpx2.AsyncClient:
         if self._http is None:

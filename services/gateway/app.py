@@ -12,13 +12,26 @@ from services.gateway.payments import pages as payments
 from services.gateway.public import pages as public
 from services.gateway.reuse import pages as reuse
 from services.gateway.settings import GatewaySettings
+from services.gateway.statistics import pages as statistics
 
 app = pages.for_people(
     service(
         "gateway",
         api=[
             part.router
-            for part in (pages, public, live, accounts, citizens, filing, reuse, payments, officer_accounts, officers)
+            for part in (
+                pages,
+                public,
+                live,
+                accounts,
+                citizens,
+                filing,
+                reuse,
+                payments,
+                officer_accounts,
+                statistics,
+                officers,
+            )
         ],
         settings=GatewaySettings,
     )

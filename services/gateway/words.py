@@ -193,3 +193,60 @@ def span(seconds: float) -> str:
     if first is None:
         return "dưới 1 phút"
     return " ".join(f"{count} {name}" for count, name in named[first : first + 2] if count)
+
+
+# ── statistics ────────────────────────────────────────────────────────────────────────────────────────────────
+
+GROUPS = {
+    "Tiếp nhận": (
+        "carried_over", "received", "received_online", "received_direct", "received_post", "accepted",
+        "received_offered",
+    ),
+    "Kết quả giải quyết": (
+        "settled", "settled_early", "settled_on_time", "settled_late", "refused_intake", "refused", "withdrawn",
+        "stopped", "closed",
+    ),
+    "Đang giải quyết": (
+        "pending", "pending_reception", "pending_within", "pending_over", "paused_supplement", "paused_obligation",
+    ),
+    "Kỷ luật, kỷ cương": ("reception_missed", "apologies", "supplements", "supplemented_again", "violations"),
+    "Thanh toán": ("paid", "paid_online"),
+    "Số hóa và tái sử dụng": (
+        "components", "components_store", "components_database", "reusing", "papers", "papers_digitised",
+        "results_digital",
+    ),
+}  # fmt: skip
+"""Heading → the figures under it."""
+
+_OUTCOMES = {
+    "early": "Trước hạn",
+    "on_time": "Đúng hạn",
+    "late": "Quá hạn",
+    "refused_intake": "Không được tiếp nhận",
+    "refused": "Từ chối giải quyết",
+    "withdrawn": "Người nộp rút",
+    "stopped": "Dừng xử lý",
+    "closed": "Đóng do không bổ sung",
+}
+
+
+def outcome(name: str | None) -> str:
+    """How a dossier ended."""
+    return _OUTCOMES.get(name or "", name or "")
+
+
+def month(value: str) -> str:
+    """`2026-11` as `tháng 11/2026`."""
+    return f"tháng {value[5:]}/{value[:4]}"
+
+
+def count(value: int | None) -> str:
+    """`12.345`; empty for nothing."""
+    return "" if value is None else f"{value:,}".replace(",", ".")
+
+
+def percent(share: float | None) -> str:
+    """`96,5%`; a dash where there is nothing to have a share in. Only all of it is 100%."""
+    if share is None:
+        return "–"
+    return f"{min(share * 100, 100.0 if share == 1 else 99.9):.1f}%".replace(".", ",").replace(",0%", "%")
