@@ -153,15 +153,16 @@ FIGURES: Mapping[str, Figure] = {
         "Hồ sơ đến Bộ phận Một cửa trong kỳ, cả ba hình thức. Hồ sơ phải nộp phí trước chỉ tính từ khi đã nộp phí. "
         "Hồ sơ liên thông tính theo từng thủ tục thành phần.",
     ),
-    "received_online": Figure("Trực tuyến", "Nộp qua Cổng Dịch vụ công quốc gia, cổng của tỉnh hoặc VNeID."),
-    "received_direct": Figure("Trực tiếp", "Nộp bản giấy tại Bộ phận Một cửa."),
-    "received_post": Figure("Bưu chính", "Nộp qua dịch vụ bưu chính công ích."),
+    "received_online": Figure("Nhận trực tuyến", "Nộp qua Cổng Dịch vụ công quốc gia, cổng của tỉnh hoặc VNeID."),
+    "received_direct": Figure("Nhận trực tiếp", "Nộp bản giấy tại Bộ phận Một cửa."),
+    "received_post": Figure("Nhận qua bưu chính", "Nộp qua dịch vụ bưu chính công ích."),
     "accepted": Figure("Được tiếp nhận", "Lần đầu có Giấy tiếp nhận hồ sơ và hẹn trả kết quả (Mẫu 01) trong kỳ."),
     "settled": Figure("Đã giải quyết", "Kết quả đã ký và ban hành trong kỳ (trạng thái 9), dù chưa trao tay."),
-    "settled_early": Figure("Trước hạn", "Có kết quả trước ngày hẹn trả."),
-    "settled_on_time": Figure("Đúng hạn", "Có kết quả trong ngày hẹn trả, hoặc thủ tục không có ngày hẹn."),
+    "settled_early": Figure("Giải quyết trước hạn", "Có kết quả trước ngày hẹn trả."),
+    "settled_on_time": Figure("Giải quyết đúng hạn", "Có kết quả trong ngày hẹn trả, hoặc thủ tục không có ngày hẹn."),
     "settled_late": Figure(
-        "Quá hạn", "Có kết quả sau ngày hẹn trả ban đầu. Văn bản xin lỗi, hẹn lại ngày không làm hồ sơ thành đúng hạn."
+        "Giải quyết quá hạn",
+        "Có kết quả sau ngày hẹn trả ban đầu. Văn bản xin lỗi, hẹn lại ngày không làm hồ sơ thành đúng hạn.",
     ),
     "refused_intake": Figure("Không được tiếp nhận", "Từ chối trước khi tiếp nhận (Mẫu 03, trạng thái 3)."),
     "refused": Figure("Từ chối giải quyết", "Từ chối sau khi đã tiếp nhận (Mẫu 03)."),
@@ -172,8 +173,10 @@ FIGURES: Mapping[str, Figure] = {
     "pending_reception": Figure(
         "Chờ tiếp nhận", f"Chờ Bộ phận Một cửa xem hồ sơ hoặc phần bổ sung, {_AT_END}.", stock=True
     ),
-    "pending_within": Figure("Trong hạn", f"Đang xử lý, chưa qua ngày hẹn trả ban đầu {_AT_END}.", stock=True),
-    "pending_over": Figure("Quá hạn", f"Đang xử lý, đã qua ngày hẹn trả ban đầu {_AT_END}.", stock=True),
+    "pending_within": Figure(
+        "Đang xử lý trong hạn", f"Đang xử lý, chưa qua ngày hẹn trả ban đầu {_AT_END}.", stock=True
+    ),
+    "pending_over": Figure("Đang xử lý quá hạn", f"Đang xử lý, đã qua ngày hẹn trả ban đầu {_AT_END}.", stock=True),
     "paused_supplement": Figure("Chờ bổ sung", f"Chờ người nộp bổ sung (trạng thái 5) {_AT_END}.", stock=True),
     "paused_obligation": Figure(
         "Chờ nghĩa vụ tài chính",
@@ -209,9 +212,13 @@ FIGURES: Mapping[str, Figure] = {
     "components": Figure("Thành phần hồ sơ", "Thành phần của hồ sơ nhận trong kỳ, như khi nộp.", Unit.COMPONENTS),
     "components_store": Figure("Lấy từ kho dữ liệu", "Lấy từ Kho quản lý dữ liệu điện tử.", Unit.COMPONENTS),
     "components_database": Figure("Thay bằng cơ sở dữ liệu", "Cơ quan tra cứu thay giấy tờ.", Unit.COMPONENTS),
-    "reusing": Figure("Có tái sử dụng", "Hồ sơ nhận trong kỳ có ít nhất một thành phần lấy từ kho hoặc cơ sở dữ liệu."),
+    "reusing": Figure(
+        "Hồ sơ có tái sử dụng", "Hồ sơ nhận trong kỳ có ít nhất một thành phần lấy từ kho hoặc cơ sở dữ liệu."
+    ),
     "papers": Figure("Thành phần giấy", "Thành phần nộp bằng bản giấy của hồ sơ nhận trong kỳ.", Unit.COMPONENTS),
-    "papers_digitised": Figure("Đã số hóa", "Thành phần giấy đã quét vào hồ sơ điện tử.", Unit.COMPONENTS),
+    "papers_digitised": Figure(
+        "Thành phần giấy đã số hóa", "Thành phần giấy đã quét vào hồ sơ điện tử.", Unit.COMPONENTS
+    ),
     "results_digital": Figure("Kết quả điện tử", "Kết quả ban hành trong kỳ có tệp mang chữ ký số hợp lệ."),
 }
 """In the order they are shown in. `carried_over` + `received` = `settled` + `refused_intake` + `refused` +
