@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 
 from contracts.dossier import DOSSIERS
 from contracts.envelope import Event
@@ -34,7 +34,7 @@ from services.notification.systems.national import checking, clients, domain, wa
 from services.notification.systems.national.clients import Portal
 from services.notification.systems.national.destination import National, event_of
 from tests.conftest import MakeDatabase
-from tests.dossier.office import Office, procedure
+from tests.dossier.office import AN, Office, procedure
 from tests.dossier.supplementing import accepted, answer, drafted, issue, item
 from tests.notification.outside import serving
 from tests.support import eventually
@@ -92,13 +92,19 @@ def of_payment(code: str, event: Event) -> Outgoing:
 
 
 def outside(office: Office) -> FastAPI:
-    """Identity, as far as a service asks it for its own token."""
+    """Identity, as far as a service asks it: for its own token, and who an account's owner is."""
     identity = FastAPI()
 
     @identity.post("/oauth/token")
     async def token() -> dict[str, Any]:
         bearer = office.identity.system("notification")["Authorization"]
         return {"access_token": bearer.removeprefix("Bearer "), "expires_in": 300}
+
+    @identity.get("/api/v1/accounts/{ref}/identification")
+    async def identification(ref: UUID, purpose: str) -> dict[str, Any]:
+        if ref != AN:
+            raise HTTPException(404)
+        return {"name": "Nguyễn Thị An", "number": "000190000001", "email": "an@example.vn", "phone": "+84900000001"}
 
     return identity
 
@@ -112,7 +118,8 @@ async def province(office: Office, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         monkeypatch.setenv("MOTCUA_DOSSIER_URL", await stack.enter_async_context(serving(app)))
         kept = {kind: value for kind, value in kit_settings._loaded.items() if kind is not kit_settings.Settings}
         monkeypatch.setattr(kit_settings, "_loaded", kept)
-        monkeypatch.setattr(clients, "dossier", ServiceClient("dossier"))
+        for name in ("dossier", "identity"):
+            monkeypatch.setattr(clients, name, ServiceClient(name))
         portal = Portal(
             Settings(national_sync_url=address, national_sync_client_id="H99", national_sync_client_secret=SECRET)
         )
@@ -148,6 +155,7 @@ async def test_a_life_online_ends_at_ten_and_a_replay_changes_nothing(province: 
     before = province.shown(code)
     record = before["record"]
     assert (record["TrangThaiHoSo"], record["ChuHoSo"], record["MaTTHC"]) == ("10", "Nguyễn Thị An", "2.000635")
+    assert (record["MaDoiTuong"], record["SoDienThoai"]) == ("000190000001", "+84900000001")
     assert (record["KenhThucHien"], record["HinhThuc"], record["MaLinhVuc"]) == ("2", "0", "G15-TP07")
     (paper,), (result,), (fee,) = record["TaiLieuNop"], record["DanhSachGiayToKetQua"], record["DanhSachLePhi"]
     assert (paper["MaThanhPhanHoSo"], paper["LoaiBan"], paper["DuocSoHoa"]) == ("TP-TL-01", "1", "0")

@@ -233,6 +233,21 @@ async def test_nobody_else_is_given_contact_details(identity: Identity, who: str
     assert await identity.db.fetchval("SELECT count(*) FROM contact_disclosure") == 0
 
 
+async def test_who_they_are_is_told_of_verified_accounts_to_notification_alone(identity: Identity) -> None:
+    ref = (await identity.logs_in(AN))["account_ref"]
+    path = f"/accounts/{ref}/identification"
+
+    given = (await identity.asks("notification", "GET", path, purpose="national_portal")).json()
+
+    assert (given["name"], given["number"]) == ("Nguyễn Thị An", AN)
+    rows = await identity.db.fetch("SELECT told, purpose FROM contact_disclosure")
+    assert [tuple(row) for row in rows] == [("notification", "national_portal")]
+    for who in ("payment", "dossier", "gateway"):
+        assert (await identity.asks(who, "GET", path, purpose="curiosity")).status_code == 403
+    await identity.db.execute("UPDATE account SET state = 'active'")
+    assert (await identity.asks("notification", "GET", path, purpose="national_portal")).status_code == 404
+
+
 async def test_a_purpose_is_a_word(identity: Identity) -> None:
     ref = (await identity.logs_in(AN))["account_ref"]
 

@@ -4,6 +4,7 @@ Events name nobody. Whoever synchronises asks here at the moment of sending, kee
 """
 
 from datetime import datetime
+from uuid import UUID
 
 from fastapi import Request as Http
 from pydantic import BaseModel
@@ -37,6 +38,8 @@ router = Router(prefix="/api/v1", tags=["synchronisation"])
 class OwnerRecord(BaseModel):
     """Whose matter it is, as far as the dossier knows. Not to be kept."""
 
+    ref: UUID
+    """Their account, or the reference that stands for who has none."""
     type: OwnerType
     name: str
     identity_number: str | None
@@ -163,7 +166,8 @@ def _unit(tenant: Tenant, agency: str) -> str:
 def _owner(dossier: Dossier, people: Particulars) -> OwnerRecord:
     owner, facts = people.owner, dossier.facts
     return OwnerRecord(
-        type=facts.owner_type, name=owner.name or facts.owner_name, identity_number=owner.identity_number,
+        ref=facts.owner_ref, type=facts.owner_type, name=owner.name or facts.owner_name,
+        identity_number=owner.identity_number,
         phone=owner.phone, email=owner.email,
     )  # fmt: skip
 

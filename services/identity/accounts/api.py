@@ -45,6 +45,7 @@ from services.identity.settings import IdentitySettings
 router = Router(prefix="/api/v1", tags=["accounts"])
 
 Correspondent = Annotated[SystemToken, Depends(system("notification", "payment"))]
+Notification = Annotated[SystemToken, Depends(system("notification"))]
 Dossier = Annotated[SystemToken, Depends(system("dossier"))]
 Desk = Annotated[OfficerToken, Depends(officer("desk"))]
 Admin = Annotated[OfficerToken, Depends(officer("system_admin"))]
@@ -363,6 +364,28 @@ async def contact(caller: Correspondent, ref: UUID, tx: Tx, purpose: Reason) -> 
         raise NotFound()
     await store.disclose(tx, now(), account.ref, caller.name, purpose)
     return Contact(name=account.display_name, email=account.person.email, phone=account.person.phone)
+
+
+class Identification(Contact):
+    """Who the owner of a verified account is, for an authority that has to be told. Not to be kept."""
+
+    number: str
+    """Identity number of a citizen, tax code of a body."""
+
+
+@router.get("/accounts/{ref}/identification")
+async def identification(caller: Notification, ref: UUID, tx: Tx, purpose: Reason) -> Identification:
+    """Whom a dossier of this account is to be filed under elsewhere, such as at the national portal; nobody, while the
+    account is not verified. Not given without a record of who asked and what for."""
+    account = _there(await accounts.find(tx, ref))
+    if account.superseded_by:
+        account = _there(await accounts.find(tx, account.superseded_by))
+    number = account.organisation.tax_code if account.organisation else account.person.identity_number
+    if account.state not in domain.VERIFIED or not number:
+        raise NotFound()
+    await store.disclose(tx, now(), account.ref, caller.name, purpose)
+    person = account.person
+    return Identification(name=account.display_name, email=person.email, phone=person.phone, number=number)
 
 
 class IdentityNumber(Body):

@@ -1,4 +1,5 @@
-"""Who is called to synchronise a dossier: the dossier service for the record and its files, and the national portal.
+"""Who is called to synchronise a dossier: the dossier service for the record and its files, identity
+for an owner whose account says who they are, and the national portal.
 
 The portal answers HTTP 200 whether it did something or not; a code in the body tells. What it says besides may quote
 what it was sent, so only the code is ever kept or logged.
@@ -32,6 +33,7 @@ FINAL = frozenset({"10", "11", "25"})
 beginning anew: code not reserved, created by another call meanwhile, file gone, busy."""
 
 dossier = ServiceClient("dossier")
+identity = ServiceClient("identity")
 
 
 class NotTaken(Exception):
@@ -42,22 +44,35 @@ class NotTaken(Exception):
         self.outcome, self.code = outcome, code
 
 
-class NoSuchDossier(NotTaken):
-    """Nobody knows this code."""
-
-
 # ── our side ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def record_of(code: str) -> Json:
-    """The dossier as it is now. Never stored, never logged. NoSuchDossier; Unavailable when the service is away."""
+    """The dossier as it is now. Never stored, never logged. NotTaken for one that nobody knows; Unavailable when a
+    service is away.
+
+    What the owner did not write into the dossier, because their account says it, identity tells.
+    """
+    found = await _asked(dossier, f"/api/v1/dossiers/{code}/synchronisation-record")
+    if found is None:
+        raise NotTaken(Refused(status=404))
+    owner: Json = found["owner"]
+    if owner["identity_number"] is None:
+        known = await _asked(identity, f"/api/v1/accounts/{owner['ref']}/identification") or {}
+        owner["identity_number"] = known.get("number")
+        owner |= {name: owner[name] or known.get(name) for name in ("phone", "email")}
+    return found
+
+
+async def _asked(service: ServiceClient, path: str) -> Json | None:
+    """What a service of ours says; None for what it does not know."""
     try:
-        found: Json = await dossier.get(f"/api/v1/dossiers/{code}/synchronisation-record", purpose=PURPOSE)
+        said: Json = await service.get(path, purpose=PURPOSE)
     except Answered as no:
         if no.status == 404:
-            raise NoSuchDossier(Refused(status=404)) from no
+            return None
         raise NotTaken(Deferred(Trouble.STATUS, no.status)) from no
-    return found
+    return said
 
 
 async def file_at(url: str, sha256: str) -> bytes:
