@@ -63,7 +63,15 @@ class NotificationFailed(AboutMessage):
     """Why."""
 
 
-MessageEvent = NotificationSent | NotificationFailed
+class NotificationDelivered(AboutMessage):
+    """The provider reports that the message reached its phone. It follows `NotificationSent`, and is final."""
+
+
+class NotificationUndelivered(AboutMessage):
+    """The provider reports that a message it had taken did not reach its phone; a later report may say that it did."""
+
+
+MessageEvent = NotificationSent | NotificationFailed | NotificationDelivered | NotificationUndelivered
 
 MESSAGES = Channel(
     "notification.messages.v1",

@@ -95,7 +95,7 @@ def cli(service: str) -> typer.Typer:
     @app.command()
     def check() -> None:
         """Say what is wrong, if anything: migrations, waiting or quarantined events, parked events, jobs given up."""
-        findings = asyncio.run(_with_database(lambda db: _check(db, service)))
+        findings = asyncio.run(with_database(lambda db: _check(db, service)))
         typer.echo(json.dumps(findings, indent=2, ensure_ascii=False))
         raise typer.Exit(0 if findings["fine"] else 1)
 
@@ -126,16 +126,17 @@ def cli(service: str) -> typer.Typer:
         if to and not _is_public(channel):
             raise typer.BadParameter(f"{channel} is not public")
         again = partial(_replay_to, to) if to and not dry_run else partial(_replay, dry_run)
-        count = asyncio.run(_with_database(lambda db: again(db, channel, _utc(since), key)))
+        count = asyncio.run(with_database(lambda db: again(db, channel, _utc(since), key)))
         typer.echo(f"{count} events {'would be' if dry_run else 'were' if to else 'will be'} published again")
 
     @app.command()
     def release(channel: str, key: str) -> None:
         """Let a quarantined aggregate's events go again, after the cause was mended."""
-        typer.echo(asyncio.run(_with_database(lambda db: db.execute(RELEASE, channel, key))))
+        typer.echo(asyncio.run(with_database(lambda db: db.execute(RELEASE, channel, key))))
 
     for own in (_own(service, "commands"), _own(service, "operations")):
         app.registered_commands += own.registered_commands
+        app.registered_groups += own.registered_groups
     return app
 
 
@@ -187,7 +188,8 @@ SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS outbox_pendin
 """
 
 
-async def _with_database(work: Callable[[Database], Awaitable[Any]]) -> Any:
+async def with_database(work: Callable[[Database], Awaitable[Any]]) -> Any:
+    """Do this with the service's own database."""
     db = await Database.open(load(Settings).database_url, size=2)
     try:
         return await work(db)

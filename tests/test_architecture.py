@@ -87,6 +87,7 @@ OWN = {
     "services/notification/systems/outbound/signatures.py": "Standard Webhooks",
     "services/notification/systems/outbound/tls.py": "certificates, theirs and ours",
     "services/notification/systems/outbound/tokens.py": "OAuth 2.0 client credentials",
+    "services/notification/people/cursors.py": "places in a list",
     "services/notification/people/outcomes.py": "what became of a message, written down, said and counted",
     "services/notification/people/sending.py": "how one message gets out of the house",
     "services/notification/people/tenant.py": "the province's data, as far as messages need it",

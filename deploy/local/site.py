@@ -130,6 +130,9 @@ class Site:
                 "MOTCUA_WEBHOOK_NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
                 "MOTCUA_VIETTEL_URL": self.url("sms") + "/bulkapi",
                 **self._viettel(),
+                "MOTCUA_SMS_RECEIPTS_URL": self.url("notification"),
+                "MOTCUA_SMS_RECEIPTS_SECRET": secrets.sms_receipts_secret,
+                "MOTCUA_SMS_AT_NIGHT": "true",  # who tries the system late sees texts at once
                 "MOTCUA_SMS_WEIGHTS": json.dumps({"esms": 7, "viettel": 3}),
             },
             "tracking": {"MOTCUA_DIGEST_KEY": secrets.digest_key},

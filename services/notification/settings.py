@@ -31,6 +31,12 @@ class Settings(Common):
     loopback in local runs, where plain http is then allowed too."""
     webhook_proxy: str = ""
     """An egress proxy for webhooks, `http://host:port`."""
+    sms_receipts_url: str = ""
+    """This service as SMS providers reach it from outside; without it, nobody reports whether a text arrived."""
+    sms_receipts_secret: str = Field(default="", repr=False)
+    """Proves that such a report is about a message of ours."""
+    sms_at_night: bool = False
+    """Ignore the tenant's quiet hours: for whoever tries the system in the evening."""
     viettel_url: str = ""
     """Viettel's BulkSMS service (SOAP). A provider without an address is not used."""
     viettel_user: str = ""

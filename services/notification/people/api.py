@@ -1,7 +1,5 @@
 """HTTP in: what somebody was told, in the portal's inbox."""
 
-import base64
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,19 +11,13 @@ from contracts.refusal import Refusal
 from kit.auth import Citizen, SystemToken, system
 from kit.http import Db, Router
 from kit.problems import Unavailable
-from services.notification.people import sending, store, words
+from services.notification.people import cursors, sending, store, words
 from services.notification.people.providers import NotTaken, Unclear, Undeliverable
 from services.notification.people.tenant import province
 
 router = Router(prefix="/api/v1", tags=["Thông báo"])
 
 Identity = Annotated[SystemToken, Depends(system("identity"))]
-
-
-class CursorNotOurs(Refusal):
-    status = 422
-    title = "Trang yêu cầu không hợp lệ, xin mở lại danh sách"
-    title_en = "The cursor is not one that this list gave"
 
 
 class InboxMessage(BaseModel):
@@ -55,32 +47,15 @@ async def messages(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> InboxPage:
     """The citizen's own notices."""
-    rows = await store.inbox_of(db, citizen.ref, _position(cursor), limit + 1)
-    return InboxPage(
-        items=[_shown(row) for row in rows[:limit]], next=_cursor(rows[limit - 1]) if len(rows) > limit else None
-    )
+    rows = await store.inbox_of(db, citizen.ref, cursors.position(cursor), limit + 1)
+    shown = rows[:limit]
+    following = cursors.cursor(shown[-1]["happened_at"], shown[-1]["id"]) if len(rows) > limit else None
+    return InboxPage(items=[_shown(row) for row in shown], next=following)
 
 
 def _shown(row: asyncpg.Record) -> InboxMessage:
     at = row["happened_at"]
     return InboxMessage(id=row["id"], dossier_code=row["dossier_code"], subject=row["subject"], body=row["body"], at=at)
-
-
-_NEWEST = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
-
-
-def _cursor(row: asyncpg.Record) -> str:
-    return base64.urlsafe_b64encode(f"{row['happened_at'].isoformat()} {row['id']}".encode()).decode()
-
-
-def _position(cursor: str | None) -> tuple[datetime, UUID]:
-    if cursor is None:
-        return _NEWEST
-    try:
-        moment, message_id = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ", 1)
-        return datetime.fromisoformat(moment).astimezone(UTC), UUID(message_id)
-    except ValueError:
-        raise CursorNotOurs from None
 
 
 # ── one-time passwords ──

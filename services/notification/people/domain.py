@@ -29,8 +29,10 @@ from contracts.notification import (
     FailureReason,
     MessageChannel,
     MessageEvent,
+    NotificationDelivered,
     NotificationFailed,
     NotificationSent,
+    NotificationUndelivered,
 )
 from contracts.payment import FeeRequested, PaymentEvent, ReceiptIssued
 
@@ -98,6 +100,10 @@ class Message:
     channel: MessageChannel
     words: Mapping[str, str]
     happened_at: datetime
+    unit: str
+    """The unit that received the dossier: its officers see what became of its messages."""
+    attachment: str | None = None
+    """The document that goes with the letter: `slip` (Mẫu 01), or the reference of a receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +327,26 @@ def _message(
         channel=channel,
         words=words,
         happened_at=event.occurred_at,
+        unit=about.unit,
+        attachment=_attachment(event) if channel is MessageChannel.EMAIL else None,
     )
+
+
+SLIP = "slip"
+
+
+def _attachment(event: DossierEvent | PaymentEvent) -> str | None:
+    match event:
+        case DossierAccepted():
+            return SLIP
+        case ReceiptIssued(receipt_ref=ref):
+            return ref
+        case _:
+            return None
+
+
+AT_ANY_HOUR = frozenset(rule.template for rule in RULES.values() if rule.sms is ByText.ONCE)
+"""Texts that somebody waits for, with the code of what they just sent: neither quiet hours nor a queue hold them."""
 
 
 # ── one-time passwords: told at once, at identity's word, and kept nowhere ──
@@ -333,37 +358,36 @@ CODE_TEMPLATES: Mapping[str, frozenset[str]] = {
 """Template → what it may say: the code and its minutes; or, instead of a code, that the phone has an account."""
 
 
-# ── what became of it ──
+# ── what became of it; whoever keeps the message counts its versions ──
 
 
 def sent(message: Message, template_version: int, attempts: int, now: datetime) -> MessageEvent:
     """The provider took it, or it is in the portal's inbox."""
-    return NotificationSent(
-        version=1,
-        occurred_at=now,
-        message_id=message.id,
-        dossier_code=message.dossier_code,
-        recipient_ref=message.recipient_ref,
-        channel=message.channel,
-        template=message.template,
-        template_version=template_version,
-        attempts=attempts,
-    )
+    return NotificationSent(**_about_message(message, template_version, attempts, now))
 
 
 def failed(
     message: Message, template_version: int, attempts: int, reason: FailureReason, now: datetime
 ) -> MessageEvent:
     """It was given up; the dossier goes on."""
-    return NotificationFailed(
-        version=1,
-        occurred_at=now,
-        message_id=message.id,
-        dossier_code=message.dossier_code,
-        recipient_ref=message.recipient_ref,
-        channel=message.channel,
-        template=message.template,
-        template_version=template_version,
-        attempts=attempts,
-        reason=reason,
-    )
+    return NotificationFailed(**_about_message(message, template_version, attempts, now), reason=reason)
+
+
+def reported(message: Message, template_version: int, attempts: int, arrived: bool, now: datetime) -> MessageEvent:
+    """The provider says whether it reached the phone."""
+    event = NotificationDelivered if arrived else NotificationUndelivered
+    return event(**_about_message(message, template_version, attempts, now))
+
+
+def _about_message(message: Message, template_version: int, attempts: int, now: datetime) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "occurred_at": now,
+        "message_id": message.id,
+        "dossier_code": message.dossier_code,
+        "recipient_ref": message.recipient_ref,
+        "channel": message.channel,
+        "template": message.template,
+        "template_version": template_version,
+        "attempts": attempts,
+    }

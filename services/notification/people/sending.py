@@ -21,6 +21,7 @@ from services.notification.people.attempts.domain import Outcome
 from services.notification.people.clients import Contact
 from services.notification.people.domain import Letter
 from services.notification.people.providers import NotTaken, Unclear, Undeliverable, email, sms
+from services.notification.people.receipts import api as receipts
 from services.notification.people.store import Stored
 from services.notification.people.tenant import province
 from services.notification.settings import Settings
@@ -64,7 +65,9 @@ async def _text(db: Database, stored: Stored, contact: Contact) -> int:
     last = NO_PROVIDER
     for provider in sms.providers().to_ask(stored.may_have):
         try:
-            return await _tried(db, message.id, provider.name, partial(_ask, provider, message.id, phone, text))
+            told_at = receipts.address(message.id, provider.name)
+            ask = partial(_ask, provider, message.id, phone, text, told_at)
+            return await _tried(db, message.id, provider.name, ask)
         except NotTaken as no:
             last = no
     raise last
@@ -88,10 +91,10 @@ async def _tried(db: Database, message_id: UUID, provider: str, ask: Callable[[]
     return no
 
 
-async def _ask(provider: sms.SmsProvider, message_id: UUID, phone: str, text: str) -> None:
+async def _ask(provider: sms.SmsProvider, message_id: UUID, phone: str, text: str, receipts: str | None = None) -> None:
     """Ask this provider, and remember how it did: a wrong number is no fault of its own."""
     try:
-        await provider.send(message_id, phone, text, None)
+        await provider.send(message_id, phone, text, receipts)
     except (NotTaken, Unclear):
         sms.providers().failed(provider.name)
         raise

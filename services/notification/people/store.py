@@ -105,6 +105,9 @@ class Stored:
 
     message: Message
     state: State
+    template_version: int
+    """As it was queued, and then as it was sent."""
+    attempts: int
     may_have: str | None
     """The provider that may have it already: none but this one is asked."""
 
@@ -112,8 +115,8 @@ class Stored:
 QUEUE = """
 INSERT INTO message
     (id, dossier_code, event, version, template, template_version, recipient_ref, channel, words, happened_at,
-     subject, body)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+     subject, body, unit, attachment)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT DO NOTHING
 """
 
@@ -134,41 +137,86 @@ async def queue(tx: Connection, message: Message, template_version: int, letter:
         message.happened_at,
         letter.subject if letter else None,
         letter.body if letter else None,
+        message.unit,
+        message.attachment,
     )
     return done.endswith(" 1")
 
 
 FIND = """
-SELECT id, dossier_code, event, version, template, recipient_ref, channel, words, happened_at, state,
+SELECT id, dossier_code, event, version, template, recipient_ref, channel, words, happened_at, unit, attachment,
+       state, template_version, attempts,
        (SELECT provider FROM sending_attempt
         WHERE message_id = $1 AND (outcome IS NULL OR outcome = 'unclear') AND at >= m.resent_at
         ORDER BY no LIMIT 1) AS may_have
 FROM message m WHERE id = $1
 """
+LOCK_MESSAGE = f"{FIND} FOR UPDATE"
 
 
 async def find(db: Database, message_id: UUID) -> Stored | None:
     row = await db.fetchrow(FIND, message_id)
-    if row is None:
-        return None
+    return _stored(row) if row else None
+
+
+async def lock_message(tx: Connection, message_id: UUID) -> Stored | None:
+    """The message, which nobody else changes until this transaction ends."""
+    row = await tx.fetchrow(LOCK_MESSAGE, message_id)
+    return _stored(row) if row else None
+
+
+def _stored(row: asyncpg.Record) -> Stored:
     fields = dict(row)
-    state, may_have = State(fields.pop("state")), fields.pop("may_have")
-    return Stored(Message(**{**fields, "channel": MessageChannel(fields["channel"])}), state, may_have)
+    became = {name: fields.pop(name) for name in ("template_version", "attempts", "may_have")}
+    state = State(fields.pop("state"))
+    return Stored(Message(**{**fields, "channel": MessageChannel(fields["channel"])}), state, **became)
 
 
 SETTLE = """
-UPDATE message SET state = $2, attempts = $3, reason = $4, settled_at = $5, template_version = $6
-WHERE id = $1 AND state = 'queued'
+UPDATE message
+SET state = $2, attempts = $3, reason = $4, settled_at = $5, template_version = $6, said = said + 1
+WHERE id = $1 AND state = ANY($7) RETURNING said
 """
 
 
-async def settle(tx: Connection, event: MessageEvent, state: State, reason: str | None = None) -> None:
+async def settle(
+    tx: Connection,
+    event: MessageEvent,
+    state: State,
+    reason: str | None = None,
+    *,
+    of: Sequence[State] = (State.QUEUED,),
+) -> None:
     """Note what became of the message, and say so; whoever comes second changes and says nothing."""
-    done = await tx.execute(
-        SETTLE, event.message_id, state.value, event.attempts, reason, event.occurred_at, event.template_version
-    )
-    if done.endswith(" 1"):
-        await outbox.record(tx, MESSAGES, event)
+    said = await tx.fetchval(
+        SETTLE, event.message_id, state.value, event.attempts, reason, event.occurred_at, event.template_version,
+        [one.value for one in of],
+    )  # fmt: skip
+    if said:
+        await outbox.record(tx, MESSAGES, event.model_copy(update={"version": said}))
+
+
+# What arrived has arrived, whatever is reported afterwards.
+REPORT = """
+UPDATE message SET delivery = $2, said = said + 1
+WHERE id = $1 AND state = 'sent' AND delivery IS DISTINCT FROM 'delivered' AND delivery IS DISTINCT FROM $2
+RETURNING said
+"""
+
+
+async def report(tx: Connection, event: MessageEvent, *, arrived: bool) -> None:
+    """Note whether the message reached its phone, and say so if that is news."""
+    said = await tx.fetchval(REPORT, event.message_id, "delivered" if arrived else "undelivered")
+    if said:
+        await outbox.record(tx, MESSAGES, event.model_copy(update={"version": said}))
+
+
+WRITE_LETTER = "UPDATE message SET subject = $2, body = $3 WHERE id = $1"
+
+
+async def write_letter(tx: Connection, message_id: UUID, letter: Letter) -> None:
+    """What the portal's inbox shows, for a message that could not be worded when it was queued."""
+    await tx.execute(WRITE_LETTER, message_id, letter.subject, letter.body)
 
 
 INBOX = """

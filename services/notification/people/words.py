@@ -22,7 +22,7 @@ from kit.settings import load
 from services.notification.people import store
 from services.notification.people.domain import CODE_TEMPLATES, RULES, Letter, Rule
 from services.notification.people.preview.domain import GSM7, SEGMENT, Phone, Preview, examples, size
-from services.notification.people.tenant import province
+from services.notification.people.tenant import province, texting
 from services.notification.settings import Settings
 
 _PLAIN = str.maketrans({"đ": "d", "Đ": "D", "–": "-", "—": "-", "“": '"', "”": '"', "‘": "'", "’": "'", "…": "..."})
@@ -85,6 +85,7 @@ async def check(db: Database) -> None:
     version is no fault; a new text under an old number is.
     """
     province()
+    texting()
     async with db.transaction() as tx:
         for text in texts().values():
             known = await store.keep_text(tx, text.key, text.version, text.digest, text.sources)

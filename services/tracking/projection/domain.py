@@ -46,7 +46,7 @@ from contracts.dossier import (
     SupplementRequested,
     SupplementSubmitted,
 )
-from contracts.notification import MessageEvent, NotificationFailed
+from contracts.notification import MessageEvent, NotificationFailed, NotificationUndelivered
 from contracts.payment import FeePaid, FeeRefunded, FeeRequested, FeeWaived, PaymentEvent, ReceiptIssued
 
 
@@ -337,5 +337,11 @@ def told(events: Iterable[MessageEvent]) -> list[Told]:
 
 
 def _told(event: MessageEvent, code: str) -> Told:
-    reason = event.reason.value if isinstance(event, NotificationFailed) else None
+    match event:
+        case NotificationFailed(reason=why):
+            reason: str | None = why.value
+        case NotificationUndelivered():
+            reason = "undelivered"
+        case _:
+            reason = None
     return Told(event.message_id, code, event.template, event.channel.value, reason, event.occurred_at)
