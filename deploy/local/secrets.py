@@ -17,12 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from deploy.local import certificates
 from deploy.local.names import SERVICES
+from deploy.local.places import ROOT
 
+TENANT = ROOT / "deploy" / "tenants" / "an-binh"
 VALUES = "secrets.json"
 TOKEN_KEY = "token-key.jwk.json"  # noqa: S105 — a file name
 LEADER_P12 = "leader.p12"
@@ -49,6 +52,15 @@ class Secrets:
     def clients(self) -> dict[str, str]:
         """Service → SHA-256 (hex) of its client secret: identity's MOTCUA_CLIENTS as an object."""
         return {name: hashlib.sha256(self.client_secret(name).encode()).hexdigest() for name in SERVICES}
+
+    def subscriber_secret(self, name: str) -> str:
+        """The secret at identity of a system in the tenant's subscribers.yaml."""
+        return self.values[f"subscriber_{name}"]
+
+    @property
+    def subscribers(self) -> dict[str, str]:
+        """System of another agency → SHA-256 (hex) of its secret: identity's MOTCUA_SUBSCRIBERS as an object."""
+        return {name: hashlib.sha256(self.subscriber_secret(name).encode()).hexdigest() for name in _subscribers()}
 
     def database_password(self, service: str) -> str:
         """Of the role that the service works with; it may not change the schema."""
@@ -235,7 +247,7 @@ def _read_values(path: Path) -> dict[str, str]:
 def _new_values() -> dict[str, str]:
     names = ["postgres", "s3_secret_key", "digest_key", "vneid_client_secret", "vnpay_secret", "sms_secret"]
     names += ["p12_password", "post_secret", "momo_access_key", "momo_secret", "national_secret", "databases_key"]
-    names += ["national_sync_secret", "sealing_key"]
+    names += ["national_sync_secret", "sealing_key", *(f"subscriber_{name}" for name in _subscribers())]
     names += ["viettel_password", "sms_receipts_secret"]
     names += [f"{kind}_{service}" for kind in ("client", "database", "migration") for service in SERVICES]
     return {
@@ -244,6 +256,12 @@ def _new_values() -> dict[str, str]:
         "sms_key": secrets.token_hex(15).upper(),
         "demo_password": _readable_password(),
     }
+
+
+def _subscribers() -> list[str]:
+    """The systems of other agencies in the fictional province."""
+    listed = yaml.safe_load((TENANT / "subscribers.yaml").read_text("utf-8"))["subscribers"]
+    return [str(one["name"]) for one in listed]
 
 
 def _readable_password() -> str:

@@ -77,6 +77,7 @@ class Site:
         return {
             "identity": {
                 "MOTCUA_CLIENTS": json.dumps(secrets.clients),
+                "MOTCUA_SUBSCRIBERS": json.dumps(secrets.subscribers),
                 "MOTCUA_TOKEN_KEY": str(secrets.token_key),
                 "MOTCUA_DIGEST_KEY": secrets.digest_key,
                 **self._vneid(),

@@ -13,6 +13,7 @@ from kit.http import Router
 from kit.problems import InvalidRequest
 from services.identity import tokens
 from services.identity.sessions.api import AccessToken
+from services.identity.sessions.domain import AudienceUnknown
 
 router = Router(tags=["tokens"])
 
@@ -44,10 +45,12 @@ async def jwks() -> dict[str, Any]:
 
 @router.post("/oauth/token", dependencies=[Public])
 async def client_token(request: Request) -> AccessToken:
-    """A service's own token for another service."""
+    """A service's own token for another service; a system of another agency gets one for notification."""
     asked = await _credentials(request)
     if not tokens.client_is(asked.client_id, asked.client_secret.get_secret_value()):
         raise ClientUnknown()
+    if asked.audience not in tokens.audiences_of(asked.client_id):
+        raise AudienceUnknown()
     return AccessToken(**tokens.issue(asked.audience, asked.client_id, "system", now()))
 
 

@@ -44,6 +44,8 @@ class IdentitySettings(Settings):
     """The citizens' site; a provider may send a browser back there only."""
     clients: dict[str, str] = Field(default_factory=dict)
     """Service name → SHA-256 (hex) of its client secret."""
+    subscribers: dict[str, str] = Field(default_factory=dict)
+    """System of another agency → SHA-256 (hex) of its client secret. It gets tokens for notification only."""
     token_key: Path
     """File with the private ES256 key: a JWK, or a JWK set whose first key signs while all are published. It is read
     again when it changes."""

@@ -94,9 +94,19 @@ def _life(kind: str) -> timedelta:
     return TOKEN_LIFE[Kind(kind)] if kind in set(Kind) else SYSTEM_TOKEN_LIFE
 
 
+OUTSIDE = frozenset({"notification"})
+"""The only service that talks to systems of other agencies: a token for any other could open somebody's dossier."""
+
+
+def audiences_of(client_id: str) -> frozenset[str]:
+    """The services this client may ask a token for."""
+    return audiences() if client_id in load(IdentitySettings).clients else OUTSIDE
+
+
 def client_is(client_id: str, secret: str) -> bool:
-    """Whether the secret is that service's; takes the same time for a name that does not exist."""
-    expected = load(IdentitySettings).clients.get(client_id, "0" * 64)
+    """Whether the secret is that client's; takes the same time for a name that does not exist."""
+    settings = load(IdentitySettings)
+    expected = {**settings.subscribers, **settings.clients}.get(client_id, "0" * 64)
     return hmac.compare_digest(hashlib.sha256(secret.encode()).hexdigest(), expected.lower())
 
 

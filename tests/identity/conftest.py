@@ -70,6 +70,7 @@ def environment(vneid: str, sms: Sms, tmp_path: Path, monkeypatch: pytest.Monkey
         "IDENTITY_URL": ISSUER,
         "GATEWAY_URL": PORTAL,
         "CLIENTS": json.dumps(secrets),
+        "SUBSCRIBERS": json.dumps({"cong-an": hashlib.sha256(b"secret of cong-an").hexdigest()}),
         "TOKEN_KEY": str(key),
         "DIGEST_KEY": "key of tests",
         "VNEID_ISSUER": vneid,

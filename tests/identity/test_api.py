@@ -88,6 +88,16 @@ async def test_a_service_is_known_by_its_secret(identity: Identity) -> None:
         assert problem(answer) == (401, "client-unknown")
 
 
+async def test_a_system_of_another_agency_may_talk_to_notification_and_nobody_else(identity: Identity) -> None:
+    token = await verifier("notification").verify(await identity.own_token("cong-an", "notification"))
+    assert token == SystemToken("cong-an", "system", "cong-an")
+
+    given = {"grant_type": "client_credentials", "client_id": "cong-an", "client_secret": "secret of cong-an"}
+    for audience in ("dossier", "identity", "payment", "tracking", "cong-an"):
+        answer = await identity.http.post("/oauth/token", data={**given, "audience": audience})
+        assert problem(answer) == (422, "audience-unknown"), audience
+
+
 async def test_a_malformed_request_for_a_token_is_refused_without_an_echo(identity: Identity) -> None:
     answer = await identity.http.post("/oauth/token", data={"grant_type": "password", "client_secret": "hush"})
 
