@@ -5,8 +5,6 @@ import base64
 import json
 import re
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,9 +21,9 @@ from services.notification.systems.outbound.clients import Endpoint, Limits, Sen
 from services.notification.systems.outbound.signatures import Scheme, SigningKey, SigningKeys
 from tests import java
 from tests.notification.outbound.conftest import LOOPBACK
+from tests.notification.outbound.programs import EXAMPLES, Program, running
 
 ROOT = Path(__file__).parents[3]
-EXAMPLES = ROOT / "docs" / "subscribe" / "examples" / "webhook"
 PAGE = (ROOT / "docs" / "subscribe" / "webhooks.md").read_text("utf-8")
 PATIENT = Limits(total=20, connect=5)
 """A Java that has just started takes its time for the first signature."""
@@ -47,31 +45,6 @@ def event(version: int = 2) -> bytes:
     example = json.loads((ROOT / "contracts" / "examples" / "DossierAccepted.v1.json").read_bytes())
     body = json.dumps(example, ensure_ascii=False, separators=(",", ":"))
     return structured(headers, body.encode())
-
-
-class Program:
-    """A receiver as a process of its own."""
-
-    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
-        self._process = process
-        self.url = f"http://127.0.0.1:{port}/mot-cua"
-
-    async def line(self) -> str:
-        assert self._process.stdout
-        return (await asyncio.wait_for(self._process.stdout.readline(), 20)).decode().strip()
-
-
-@asynccontextmanager
-async def running(key: SigningKey, *command: str) -> AsyncIterator[Program]:
-    environment = {"MOTCUA_WEBHOOK_KEY": key.shown, "PYTHONUTF8": "1"}
-    process = await asyncio.create_subprocess_exec(*command, "0", env=environment, stdout=asyncio.subprocess.PIPE)
-    try:
-        program = Program(process, 0)
-        program.url = f"http://127.0.0.1:{(await program.line()).removeprefix('listening on ')}/mot-cua"
-        yield program
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def takes_what_is_signed_and_nothing_else(program: Program, key: SigningKey) -> list[str]:
@@ -101,7 +74,7 @@ async def _tampering_is_noticed(program: Program, key: SigningKey, at: datetime)
 @pytest.mark.parametrize("scheme", list(Scheme))
 async def test_the_receiver_in_python(scheme: Scheme) -> None:
     key = SigningKey.new(scheme)
-    async with running(key, sys.executable, str(EXAMPLES / "receive.py")) as program:
+    async with running(key.shown, sys.executable, str(EXAMPLES / "receive.py")) as program:
         printed = await takes_what_is_signed_and_nothing_else(program, key)
     assert printed == [
         "event: vn.motcua.dossier.DossierAccepted.v1 H99.02.01-261123-0001 2",
@@ -112,7 +85,7 @@ async def test_the_receiver_in_python(scheme: Scheme) -> None:
 async def test_the_receiver_in_python_notices_a_gap() -> None:
     key, other = SigningKey.new(Scheme.HMAC), UUID("019aaf55-2000-7000-8000-000000000009")
     later = event(5).replace(b"019aaf55-2000-7000-8000-000000000001", str(other).encode())
-    async with running(key, sys.executable, str(EXAMPLES / "receive.py")) as program, Sender(LOOPBACK) as sender:
+    async with running(key.shown, sys.executable, str(EXAMPLES / "receive.py")) as program, Sender(LOOPBACK) as sender:
         there, now = Endpoint(program.url, SigningKeys(key), frozenset()), datetime.now(UTC)
         await sender.post(there, uuid4(), event(2), now, headers={"motcua-previous-version": "1"})
         await sender.post(there, other, later, now, headers={"motcua-previous-version": "4"})
@@ -128,7 +101,7 @@ async def receiver_in_java(tmp_path_factory: pytest.TempPathFactory) -> tuple[st
 @pytest.mark.parametrize("scheme", list(Scheme))
 async def test_the_receiver_in_java(receiver_in_java: tuple[str, ...], scheme: Scheme) -> None:
     key = SigningKey.new(scheme)
-    async with running(key, *receiver_in_java) as program:
+    async with running(key.shown, *receiver_in_java) as program:
         first, second = await takes_what_is_signed_and_nothing_else(program, key)
     assert first.startswith("event: ")
     assert second == first.replace("event", "repeated")
