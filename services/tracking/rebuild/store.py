@@ -157,8 +157,35 @@ async def came_to(conn: Connection, schema: Schema) -> Places:
 BUCKETS = 256
 
 
-def _hashes(schema: Schema, table: str, key: str) -> str:
-    return f"(SELECT {key}::text AS key, hashtextextended(told::text, 0) AS hash FROM {schema}.{table} AS told)"
+SUMMED = {"statistics": ("unit", "procedure_code", "month")}
+"""Tables of counters in slots: what counts are their sums by these columns, and which slot holds how much does not."""
+
+COLUMNS = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname <> 'slot' ORDER BY attnum
+"""
+
+
+async def _hashed(conn: Connection, table: str) -> dict[str, str]:
+    """For `public` and `shadow`: the rows of the table as the key of their aggregate and a hash of all they say."""
+    key = await conn.fetchval(FIRST_OF_KEY, f"public.{table}")
+    rows = {schema: f"{schema}.{table}" for schema in ("public", "shadow")}
+    if by := SUMMED.get(table):
+        counters = [row[0] for row in await conn.fetch(COLUMNS, f"public.{table}") if row[0] not in by]
+        rows = {schema: _summed(named, by, counters) for schema, named in rows.items()}
+    return {
+        schema: f"(SELECT {key}::text AS key, hashtextextended(told::text, 0) AS hash FROM {some} AS told)"
+        for schema, some in rows.items()
+    }
+
+
+def _summed(table: str, by: Sequence[str], counters: Sequence[str]) -> str:
+    sums = [f"sum({name})" for name in counters]
+    zeros = ", ".join("0" for _ in counters)
+    return (
+        f"(SELECT {', '.join([*by, *sums])} FROM {table} GROUP BY {', '.join(by)} "
+        f"HAVING ({', '.join(sums)}) IS DISTINCT FROM ({zeros}))"
+    )
 
 
 FIRST_OF_KEY = """
@@ -170,12 +197,12 @@ WHERE c.conrelid = to_regclass($1) AND c.contype = 'p'
 
 async def differing_buckets(conn: Connection, table: str) -> set[int]:
     """Buckets of keys whose rows are not the same in `public` and `shadow`: counted and summed, row by row."""
-    key = await conn.fetchval(FIRST_OF_KEY, f"public.{table}")
+    hashed = await _hashed(conn, table)
     sums: list[set[tuple[int, int, Any]]] = []
     for schema in ("public", "shadow"):
         rows = await conn.fetch(
             f"(SELECT mod(abs(hashtext(key)::bigint), {BUCKETS})::int AS bucket, count(*), sum(hash) "
-            f"FROM {_hashes(schema, table, key)} AS rows GROUP BY 1)"
+            f"FROM {hashed[schema]} AS rows GROUP BY 1)"
         )
         sums.append({tuple(row) for row in rows})
     return {bucket for bucket, _, _ in sums[0] ^ sums[1]}
@@ -188,8 +215,7 @@ async def differing_keys(
 
     A row of a table that sums up many aggregates can only be held against anything while nothing moves.
     """
-    key = await conn.fetchval(FIRST_OF_KEY, f"public.{table}")
-    live, anew = (_in_buckets(schema, table, key) for schema in ("public", "shadow"))
+    live, anew = (_in_buckets(some) for some in (await _hashed(conn, table)).values())
     heard, heard_anew = (_heard_of(schema) for schema in ("public", "shadow"))
     rows = await conn.fetch(
         f"(SELECT key, {heard} AS heard, {heard_anew} AS heard_anew "
@@ -204,11 +230,8 @@ async def differing_keys(
     return sorted(still), len(rows) - len(still)
 
 
-def _in_buckets(schema: Schema, table: str, key: str) -> str:
-    return (
-        f"(SELECT * FROM {_hashes(schema, table, key)} AS rows "
-        f"WHERE mod(abs(hashtext(key)::bigint), {BUCKETS})::int = ANY($1))"
-    )
+def _in_buckets(hashed: str) -> str:
+    return f"(SELECT * FROM {hashed} AS rows WHERE mod(abs(hashtext(key)::bigint), {BUCKETS})::int = ANY($1))"
 
 
 def _heard_of(schema: Schema) -> str:
