@@ -10,6 +10,7 @@ from services.gateway.officer_accounts import pages as officer_accounts
 from services.gateway.officers import pages as officers
 from services.gateway.payments import pages as payments
 from services.gateway.public import pages as public
+from services.gateway.registers import pages as registers
 from services.gateway.reuse import pages as reuse
 from services.gateway.settings import GatewaySettings
 from services.gateway.statistics import pages as statistics
@@ -30,6 +31,7 @@ app = pages.for_people(
                 payments,
                 officer_accounts,
                 statistics,
+                registers,
                 officers,
             )
         ],

@@ -1,5 +1,7 @@
 """What the look-up tells to whom, over HTTP."""
 
+import hmac
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -13,6 +15,7 @@ from kit.db import Database
 from services.tracking import freshness
 from services.tracking.app import app
 from services.tracking.lookup import api
+from services.tracking.lookup import domain as lookup_domain
 from services.tracking.settings import Settings, shows_level_b
 from tests.tracking import callers, story
 from tests.tracking.hearing import hear
@@ -184,3 +187,83 @@ async def test_who_sent_a_dossier_for_somebody_follows_it_too(http: httpx2.Async
     helper, code = UUID(int=55), "H99.02.02-261122-0100"
     await hear(db, story.submitted(1, code, owner=UUID(int=54), submitter=helper))
     assert (await http.get(f"/api/v1/my/dossiers/{code}", headers=citizen(helper))).status_code == 200
+
+
+# ── whatever is typed, the same work is done ──
+
+
+async def _work_of(
+    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, code: str, number: str | None
+) -> tuple[list[tuple[Any, ...]], Any]:
+    """(every statement and every digest of one look-up, in order, and its answer)."""
+    done: list[tuple[Any, ...]] = []
+    fetchrow, digest = Database.fetchrow, lookup_domain.digest
+    compare = hmac.compare_digest
+
+    async def watched_fetchrow(self: Database, sql: str, *args: Any) -> Any:
+        done.append(("statement", sql))
+        return await fetchrow(self, sql, *args)
+
+    def watched_digest(number: str, key: str) -> str:
+        done.append(("digest",))
+        return digest(number, key)
+
+    def watched_compare(one: str, other: str) -> bool:
+        done.append(("compare", len(one), len(other)))
+        return compare(one, other)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "fetchrow", watched_fetchrow)
+        patch.setattr(lookup_domain, "digest", watched_digest)
+        patch.setattr(hmac, "compare_digest", watched_compare)
+        params = {"identity_number": number} if number is not None else {}
+        answer = await http.get(f"/api/v1/dossiers/{code}", params=params)
+    return done, answer
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    [
+        (UNKNOWN, story.NUMBER),
+        (story.CODE, "000301000003"),
+        (UNKNOWN, "000301000003"),
+        (story.CODE, "123"),
+        (story.CODE, ""),
+        (story.CODE, "0100047516"),
+        (story.CODE, "không phải số"),
+        (story.CODE, "٠٠٠١٩٠٠٠٠٠٠١"),
+        ("' OR 1=1 --", story.NUMBER),
+        ("𝓗𝟗𝟗", story.NUMBER),
+    ],
+)
+async def test_a_look_up_does_the_same_whatever_is_wrong(
+    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, code: str, number: str
+) -> None:
+    right, found = await _work_of(http, monkeypatch, story.CODE, story.NUMBER)
+    wrong, refused = await _work_of(http, monkeypatch, code, number)
+    assert found.status_code == 200
+    assert refused.status_code == 404
+    assert wrong == right
+    unknown, other = await _work_of(http, monkeypatch, UNKNOWN, story.NUMBER)
+    assert (unknown, other.content, dict(other.headers)) == (wrong, refused.content, dict(refused.headers))
+
+
+async def test_random_codes_are_one_statement_each_and_teach_nothing(
+    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(1)  # noqa: S311 (repeatable, not secret)
+    seen = set()
+    for _ in range(100):
+        month, day, number = chance.randrange(1, 13), chance.randrange(1, 29), chance.randrange(5, 10_000)
+        code = f"H99.02.0{chance.randrange(1, 9)}-26{month:02d}{day:02d}-{number:04d}"
+        done, answer = await _work_of(http, monkeypatch, code, None)
+        seen.add((len(done), answer.status_code, answer.content, str(sorted(answer.headers.items()))))
+    assert len(seen) == 1
+
+
+async def test_an_organisation_is_recognised_by_its_tax_code(http: httpx2.AsyncClient, db: Database) -> None:
+    company, code = UUID(int=88), "H99.02.01-261122-0088"
+    await hear(db, story.standardised(company, "mst:0100047516"), story.submitted(1, code, owner=company))
+    for typed, status in (("0100047516", 200), ("010 004 7516", 200), ("0100047517", 404)):
+        answer = await http.get(f"/api/v1/dossiers/{code}", params={"identity_number": typed})
+        assert answer.status_code == status

@@ -17,6 +17,12 @@ router = pages()
 
 CODE = re.compile(r"[A-Z0-9]+(?:\.[A-Z0-9]+){0,5}-(?:\d{6}|\d{8})-[A-Z0-9]{4,}")
 
+NUMBER_ALONE = (
+    "Để bảo vệ thông tin cá nhân, số định danh phải đi cùng mã hồ sơ. Nếu không nhớ mã, hãy đăng nhập: hồ sơ của bạn "
+    "có trong mục Hồ sơ của tôi."
+)
+"""Said whatever the number is, without asking anybody."""
+
 
 @router.get("/", dependencies=[Public])
 async def home(request: Request) -> Response:
@@ -56,6 +62,8 @@ async def look_up(request: Request) -> Response:
 async def look_up_own(request: Request, form: Form) -> Response:
     """By code and identity number. The number comes in a form's body, never in an address that is kept somewhere."""
     code, number = text(form, "ma")[:60].upper(), text(form, "so_dinh_danh")[:20]
+    if number and not code:
+        return page(request, "lookup.html", code="", found=None, problem=NUMBER_ALONE)
     return await _looked_up(request, code, number) if number else go(f"/tra-cuu?{urlencode({'ma': code})}")
 
 

@@ -65,7 +65,12 @@ async def look_up(
     identity_number: Annotated[str | None, Query(max_length=20)] = None,
     at_least: AtLeast = 0,
 ) -> Anonymous:
-    """Status by code for everybody; with the matching identity number, dates and unit as well."""
+    """Status by code for everybody; with the matching number, dates and unit as well.
+
+    The number is the owner's or submitter's personal identification number, or an organisation's tax code. An unknown
+    code and a number that does not match are answered alike, after the same work. There is no look-up by a number
+    alone: whoever has lost the code logs in and finds their dossiers in their folders.
+    """
     count(request)
 
     async def read() -> asyncpg.Record:
@@ -89,8 +94,7 @@ def _recognises(row: asyncpg.Record, identity_number: str | None) -> bool:
     """Whether this row may answer: it exists, and the number, if one was given, is the right one."""
     if identity_number is None or not shows_level_b():
         return row["code"] is not None
-    number = "".join(identity_number.split())
-    proven = domain.proves(number, load(Settings).digest_key, row["owner_digest"], row["submitter_digest"])
+    proven = domain.proves(identity_number, load(Settings).digest_key, row["owner_digest"], row["submitter_digest"])
     return proven and row["code"] is not None
 
 

@@ -2,7 +2,11 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from contracts.identifiers import look_up_number, tax_code
+from contracts.refusal import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,20 @@ def digest(number: str, key: str) -> str:
 _NO_DIGEST = "0" * 64
 
 
-def proves(number: str, key: str, *digests: str | None) -> bool:
-    """Whether the number belongs to one of the digests; takes as long when there is nothing to compare."""
-    given = digest(number, key)
-    matches = [hmac.compare_digest(given, digest or _NO_DIGEST) for digest in digests]
+def digests(typed: str, key: str) -> tuple[str, str]:
+    """Of what was typed, read as a person's number and as an organisation's tax code. Both are always made, so that
+    what was typed does not show in the time; what is neither has the digest of nothing."""
+    return digest(_read(look_up_number, typed), key), digest("mst:" + _read(tax_code, typed), key)
+
+
+def _read(reader: Callable[[str], str], typed: str) -> str:
+    try:
+        return reader(typed)
+    except Refusal:
+        return ""
+
+
+def proves(typed: str, key: str, *known: str | None) -> bool:
+    """Whether what was typed belongs to one of the known digests; takes as long when there is nothing to compare."""
+    matches = [hmac.compare_digest(given, one or _NO_DIGEST) for given in digests(typed, key) for one in known]
     return any(matches)

@@ -21,7 +21,7 @@ from services.tracking.access.api import Reason, scope_of
 from services.tracking.access.domain import Scope
 from services.tracking.access.store import Looked
 from services.tracking.answers import State, Status
-from services.tracking.lookup.domain import digest
+from services.tracking.lookup.domain import digests
 from services.tracking.projection.store import updated_at
 from services.tracking.registers import domain, store
 from services.tracking.registers.domain import Filters, Lateness, Order, Position
@@ -254,12 +254,12 @@ def _fewest(scope: Scope) -> int:
 
 
 def _digests(text: str) -> list[str]:
-    """Of a person's number, or of an organisation's tax code."""
-    key = load(Settings).digest_key
+    """Of a person's number or an organisation's tax code. An officer is told when it is neither."""
     try:
-        return [digest(look_up_number(text), key)]
+        look_up_number(text)
     except IdentityNumberMalformed:
-        return [digest(f"mst:{tax_code(text)}", key)]
+        tax_code(text)
+    return list(digests(text, load(Settings).digest_key))
 
 
 def _criteria(body: Search, filters: Filters) -> dict[str, Any]:
