@@ -169,11 +169,12 @@ WHERE channel = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
   AND key = coalesce($3, key) AND published_at IS NOT NULL
 """
 REPLAY_ROWS = """
-SELECT id, channel, key, headers::text AS headers, payload FROM outbox
-WHERE channel = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
-  AND key = coalesce($3, key) AND published_at IS NOT NULL AND id > $4
-ORDER BY id LIMIT 1000
+SELECT key, version, headers::text AS headers, payload FROM outbox
+WHERE channel = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz) AND published_at IS NOT NULL
+  AND (key, version) > ($3, $4) AND key <= $5
+ORDER BY key, version LIMIT 1000
 """
+LAST_KEY = "SELECT max(key) FROM outbox WHERE channel = $1"
 REPLAY = """
 UPDATE outbox SET published_at = NULL
 WHERE channel = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
@@ -226,13 +227,13 @@ async def _replay(dry_run: bool, db: Database, channel: str, since: datetime | N
 
 
 async def _replay_to(subscriber: str, db: Database, channel: str, since: datetime | None, key: str | None) -> int:
-    """In the order of the archive. After an error begin again: what comes twice has the same ids."""
-    kafka, count, last = await outbox.start_producer(load(Settings)), 0, 0
+    """One aggregate after another, each in order. After an error begin again: what comes twice has the same ids."""
+    kafka, count, position = await outbox.start_producer(load(Settings)), 0, (key or "", 0)
+    last = key or await db.fetchval(LAST_KEY, channel)
     try:
-        while rows := await db.fetch(REPLAY_ROWS, channel, since, key, last):
-            sending = [await outbox.send(kafka, row, replay_topic(subscriber)) for row in rows]
-            await asyncio.gather(*sending)
-            count, last = count + len(rows), rows[-1]["id"]
+        while rows := await db.fetch(REPLAY_ROWS, channel, since, *position, last):
+            await asyncio.gather(*[await outbox.send(kafka, row, replay_topic(subscriber)) for row in rows])
+            count, position = count + len(rows), (rows[-1]["key"], rows[-1]["version"])
     finally:
         await outbox.discard(kafka)
     return count

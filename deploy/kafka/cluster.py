@@ -40,6 +40,9 @@ from kit.settings import Settings
 ITERATIONS = 8192
 """Of SCRAM: Kafka's own default is the least that the standard allows, 4096."""
 
+PATIENCE = 10_000
+"""Milliseconds until a cluster must have let us in."""
+
 Quota = tuple[str, str, float]
 """Principal, Kafka's name of the quota, value."""
 Given = tuple[str, Right]
@@ -68,7 +71,8 @@ class Difference:
 def connected(settings: Settings) -> "Iterator[Cluster]":
     """As the user of the settings, who must be allowed to change the cluster."""
     try:
-        client = KafkaAdminClient(bootstrap_servers=settings.kafka.split(","), **_login(settings))
+        servers = settings.kafka.split(",")
+        client = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=PATIENCE, **_login(settings))
     except KafkaError as error:
         raise Trouble(f"Kafka at {settings.kafka} does not let us in ({type(error).__name__}).") from None
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from contracts import asyncapi
 from contracts.asyncapi import EXAMPLES, HERE
 from contracts.registry import CHANNELS
 
@@ -50,6 +51,10 @@ def _install(package: importlib.metadata.Distribution, where: Path) -> None:
     for top in {file.parts[0] for file in package.files or [] if ".." not in file.parts}:
         if not (where / top).exists():
             (where / top).symlink_to(Path(str(package.locate_file(top))))
+
+
+def test_the_package_has_the_version_of_the_language(wheel: Path) -> None:
+    assert wheel.name.split("-")[1] == asyncapi.INFO["version"]
 
 
 def test_the_package_needs_pydantic_and_nothing_else(wheel: Path) -> None:

@@ -56,7 +56,7 @@ def environment(secured: Secured, province: Province, tmp_path: Path, request: p
         "KAFKA_USERNAME": province.police,
         "KAFKA_PASSWORD": f"secret of {province.police}",
         "KAFKA_GROUP": f"{province.police}.{request.function.__name__}",
-        "KAFKA_TOPICS": province.public.name,
+        "KAFKA_TOPICS": province.news.name,
         "KAFKA_REPLAY": replay_topic(province.police),
         "DATABASE": str(tmp_path / "heard.sqlite"),
     }
@@ -104,7 +104,7 @@ async def test_python_hears_each_event_once_in_order_also_when_it_is_started_aga
     code = "H99.02.01-261122-1001"
     first, second, third = life(code)
     command = [sys.executable, str(EXAMPLES / "listen.py")]
-    await put(kafka, province.public.name, first, first, third)
+    await put(kafka, province.news.name, first, first, third)
 
     async with running(command, environment, code) as listening:
         said = await listening.says(1)
@@ -117,10 +117,10 @@ async def test_python_hears_each_event_once_in_order_also_when_it_is_started_aga
         ["3", "SupplementRequested"],
     ]
 
-    await put(kafka, province.public.name, second, third)
+    await put(kafka, province.news.name, second, third)
     async with running(command, environment, code) as again:
         fourth = first.model_copy(update={"version": 4})
-        await put(kafka, province.public.name, fourth)
+        await put(kafka, province.news.name, fourth)
         assert [line.split()[1] for line in await again.says(1)] == ["4"]
         assert await again.stop() == 0
 
@@ -129,7 +129,7 @@ async def test_python_with_our_classes_knows_what_an_event_means(
     province: Province, kafka: Kafka, environment: dict[str, str]
 ) -> None:
     code = "H99.02.01-261122-1002"
-    await put(kafka, province.public.name, *life(code))
+    await put(kafka, province.news.name, *life(code))
     contracts = {**environment, "PYTHONPATH": str(places.ROOT)}  # in place of `pip install`: see test_package.py
 
     async with running([sys.executable, str(EXAMPLES / "listen_with_contracts.py")], contracts, code) as listening:
@@ -162,7 +162,7 @@ async def test_java_hears_each_event_once_in_order(
 ) -> None:
     code = "H99.02.01-261122-1003"
     first, second, third = life(code)
-    await put(kafka, province.public.name, first, second, first, third)
+    await put(kafka, province.news.name, first, second, first, third)
 
     async with running(java, environment, code) as listening:
         said = await listening.says(3)

@@ -20,13 +20,13 @@ from tests.conftest import MakeDatabase
 from tests.kit.kafka import Kafka, histories
 
 PUBLISHED = "UPDATE outbox SET published_at = now()"
-IDS = "SELECT event_id::text FROM outbox WHERE channel = $1 AND key = ANY($2) ORDER BY id"
+IDS = "SELECT event_id::text FROM outbox WHERE channel = $1 AND key = ANY($2) ORDER BY key, version"
 CODES = ["H99.02.01-261122-0001", "H99.02.01-261122-0002"]
 
 
 @pytest.fixture
 async def archive(make_database: MakeDatabase) -> Database:
-    """The history of two dossiers, told in turns, and published long ago: Kafka may have forgotten it."""
+    """The history of two dossiers, told in turns, and published: Kafka may have forgotten it."""
     db = await make_database("dossier")
     example = next(body for _, body in asyncapi.examples(DOSSIERS, DOSSIERS.events[0]))
     for version in range(1, 40):
