@@ -18,6 +18,7 @@ from services.notification.people.failures import store as failures
 from services.notification.people.failures.store import Filter
 from services.notification.people.preview.domain import Phone, Preview
 from services.notification.settings import Settings
+from services.notification.systems.national.commands import national
 
 commands = typer.Typer()
 """They need nothing that runs."""
@@ -25,6 +26,7 @@ operations = typer.Typer()
 """They work on the service's database."""
 failed = typer.Typer(help="Messages that were given up.", no_args_is_help=True)
 operations.add_typer(failed, name="failed")
+operations.add_typer(national, name="national")
 
 PORTION = 1000
 """Messages of one transaction."""

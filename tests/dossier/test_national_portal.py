@@ -1,6 +1,7 @@
 """Whole lives reach the national portal: the dossier service as it is, its events, the destination, the stand-in."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from uuid import UUID
 import httpx2
 import pytest
 from fastapi import FastAPI, HTTPException
+from typer.testing import CliRunner
 
 from contracts.dossier import DOSSIERS
 from contracts.envelope import Event
@@ -18,7 +20,7 @@ from contracts.money import FeeTiming
 from contracts.payment import PAYMENTS, FeePaid, PaymentMethod
 from deploy.standins.national_portal.app import create
 from deploy.standins.national_portal.portal import Portal as StandIn
-from kit import ids
+from kit import ids, ops
 from kit import settings as kit_settings
 from kit.clients import ServiceClient
 from kit.clock import now
@@ -30,7 +32,7 @@ from services.notification.subscribers import inbox
 from services.notification.systems import running
 from services.notification.systems.delivery.domain import Accepted, Deferred, Outcome, Outgoing, Refused, Trouble
 from services.notification.systems.journal.domain import structured
-from services.notification.systems.national import checking, clients, domain, watching
+from services.notification.systems.national import clients, domain, watching
 from services.notification.systems.national.clients import Portal
 from services.notification.systems.national.destination import National, event_of
 from tests.conftest import MakeDatabase
@@ -268,6 +270,7 @@ async def test_the_engine_brings_it_there_and_what_the_portal_lost_is_found_and_
 ) -> None:
     """The built-in subscription: alarms while it is late, and differences that are named and mended."""
     db, code = await make_database("notification"), await province.office.issued()
+    monkeypatch.setenv("MOTCUA_DATABASE_URL", db.url)
     monkeypatch.setenv("MOTCUA_NATIONAL_SYNC_URL", province.address)
     monkeypatch.setenv("MOTCUA_NATIONAL_SYNC_CLIENT_ID", "H99")
     monkeypatch.setenv("MOTCUA_NATIONAL_SYNC_CLIENT_SECRET", SECRET)
@@ -280,20 +283,30 @@ async def test_the_engine_brings_it_there_and_what_the_portal_lost_is_found_and_
         await eventually(lambda: province.status(code) == "10", within=20)
         before = province.shown(code)["progress"]
         await eventually(lambda: is_done(db))
-        assert await differences(db, province.destination.portal) == []
+        assert await operator(db, "check", "--since", str(now().date())) == (0, ["nothing differs"])
+        assert await operator(db, "state") == (0, ['{"synchronises": true, "behind_seconds": 0, "given_up": 0}'])
         province.portal.dossiers.pop(code)
 
-        (lacking,) = await differences(db, province.destination.portal)
-        assert (lacking.dossier_code, lacking.status, lacking.expected) == (code, None, 10)
-        assert await checking.send_again(db, lacking) == len(events)
+        status, (line, total) = await operator(db, "check", "--since", str(now().date()))
+        assert (status, total) == (1, "1 dossiers differ")
+        missing = list(range(1, len(events) + 1))
+        lacking = {"dossier_code": code, "missing": missing, "status": None, "expected": 10, "sent_again": 0}
+        assert json.loads(line) == lacking
+        status, (line, _) = await operator(db, "check", "--since", str(now().date()), "--resend")
+        assert (status, json.loads(line)["sent_again"]) == (0, len(events))
 
         await eventually(lambda: province.status(code) == "10", within=20)
     assert province.shown(code)["progress"] == before
-    assert await differences(db, province.destination.portal) == []
+    assert await operator(db, "check", "--since", str(now().date())) == (0, ["nothing differs"])
 
 
-async def differences(db: Database, portal: Portal) -> list[domain.Difference]:
-    return [one async for one in checking.differences(db, portal, now() - timedelta(hours=1))]
+async def operator(db: Database, *words: str) -> tuple[int, list[str]]:
+    """`./motcua notification national …`: the exit code, and what it says line by line."""
+    said = await asyncio.to_thread(
+        CliRunner().invoke, ops.cli("notification"), ["national", *words], env={"MOTCUA_DATABASE_URL": db.url}
+    )
+    assert said.exception is None or isinstance(said.exception, SystemExit), said.exception
+    return said.exit_code, said.stdout.splitlines()
 
 
 async def is_done(db: Database) -> bool:
