@@ -113,7 +113,7 @@ class Child:
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", f"deploy.bench.children.{role}", cwd=ROOT, env=env,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**20,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**28,
         )  # fmt: skip
         child = cls(process)
         await child._answer()

@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,7 @@ from deploy.local.places import ROOT
 from kit.clock import now
 from services.notification.systems.delivery import domain, engine
 from tests.notification.webhooks.conftest import INSURANCE, POLICE, PROVINCE, House, code, filing, life
-from tests.notification.webhooks.receiver import Received, receiving, says, silence
+from tests.notification.webhooks.receiver import Received, Receiver, receiving, says, silence
 from tests.support import eventually
 from tests.tracking import story
 
@@ -174,7 +175,8 @@ async def test_what_happens_while_paused_is_sent_afterwards(house: House) -> Non
 
 
 async def _is_let_go(house: House, subscription: UUID) -> bool:
-    return await house.db.fetchval("SELECT courier IS NULL FROM delivery_line WHERE subscription_id = $1", subscription)
+    courier = "SELECT courier FROM delivery_line WHERE subscription_id = $1"
+    return await house.db.fetchval(courier, subscription) is None
 
 
 async def test_everything_since_a_time_is_sent_again_in_order_with_the_same_ids(house: House) -> None:
@@ -274,13 +276,17 @@ asyncio.run(main())
 """
 
 
+def _has_got(receiver: Receiver, events: int) -> bool:
+    return len({got.id for got in receiver.received}) >= events
+
+
 async def test_a_killed_process_repeats_at_worst_with_the_same_ids(house: House) -> None:
     async with receiving() as receiver:
         await house.subscribe(receiver.url)
         await house.hear(*[event for n in range(60) for event in life(n, 4)])
         for killed_at in (60, 240):
             child = await asyncio.create_subprocess_exec(sys.executable, "-c", CHILD, house.db.url, cwd=ROOT)
-            await eventually(lambda least=killed_at: len({got.id for got in receiver.received}) >= least, within=20)
+            await eventually(partial(_has_got, receiver, killed_at), within=20)
             os.kill(child.pid, signal.SIGKILL)
             await child.wait()
             await house.db.execute("UPDATE delivery_line SET leased_until = now()")  # not to wait for ten seconds

@@ -126,7 +126,8 @@ class World:
     def answer(self) -> None:
         if self.under_way:
             item = self.under_way.pop(self.chance.randrange(len(self.under_way)))
-            outcome: Outcome = self.chance.choices([Accepted(204), AWAY, Refused()], [7, 3, 1])[0]
+            possible: list[Outcome] = [Accepted(204), AWAY, Refused()]
+            outcome = self.chance.choices(possible, [7, 3, 1])[0]
             self.line.settle(item, outcome, self.now, timedelta(), self.now, self.chance.random())
             self._note(item, outcome)
 

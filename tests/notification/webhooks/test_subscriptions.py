@@ -14,7 +14,7 @@ CLIENT = {"client_id": "a", "client_secret": "b"}
 ADMIN = callers.officer("notification", "system_admin")
 
 
-async def refused(house: House, name: str = POLICE, **asked: object) -> str:
+async def refused(house: House, asked: dict[str, object], name: str = POLICE) -> str:
     answer = await house.http.post(PATH, json={"url": URL, **asked}, headers=house.as_system(name))
     assert answer.status_code >= 400, answer.text
     return str(answer.json()["type"]).removeprefix("urn:motcua:problem:")
@@ -55,11 +55,11 @@ async def test_the_key_is_shown_once_and_kept_sealed(house: House) -> None:
     ],
 )  # fmt: skip
 async def test_what_was_not_agreed_is_refused(house: House, asked: dict[str, object], problem: str) -> None:
-    assert await refused(house, **asked) == problem
+    assert await refused(house, asked) == problem
 
 
 async def test_only_registered_systems_and_administrators_may(house: House) -> None:
-    assert await refused(house, name="somebody") == "forbidden"
+    assert await refused(house, {}, name="somebody") == "forbidden"
     for who in (callers.citizen(UUID(int=1), "notification"), callers.officer("notification", "leader")):
         assert (await house.http.get(PATH, headers=who)).status_code == 403
     assert (await house.http.get(PATH)).status_code == 401
