@@ -110,6 +110,12 @@ def document() -> Json:
         "components": {
             "messages": {e.__name__: _message(c, e) for c in CHANNELS for e in c.events},
             "schemas": {"CloudEventHeaders": HEADERS, **_shared_schemas()},
+            "securitySchemes": {
+                "password": {
+                    "type": "scramSha512",
+                    "description": "Over TLS; your name and password, from the operator.",
+                }
+            },
         },
     }
 
@@ -142,7 +148,11 @@ def _server() -> Json:
     return {
         "host": "{bootstrap}",
         "protocol": "kafka-secure",
-        "description": "Kafka of the installation. Reading needs rights on the topic and on your group.",
+        "description": (
+            "Kafka of the installation. You read with groups whose names begin with yours and a dot; what you asked to "
+            "hear again comes on `replay.<your name>`, the same records as on the channels."
+        ),
+        "security": [{"$ref": "#/components/securitySchemes/password"}],
         "variables": {"bootstrap": {"description": "host:port, told by the operator of the installation"}},
     }
 
