@@ -19,6 +19,7 @@ import typer
 from deploy.local import jars, places, ports, running, screen
 from deploy.local.names import SERVICES
 from deploy.local.process import started_at, tail
+from deploy.local.site import Site
 from deploy.local.trouble import Trouble
 
 app = typer.Typer(
@@ -258,12 +259,26 @@ app.command("kafka", **PASS_ON)(_dispatch("deploy.kafka.commands", "commands for
 app.command("bench", **PASS_ON)(_dispatch("deploy.bench", "benchmarks", "bench"))
 
 
+@app.command()
+def subscriber(name: Annotated[str, typer.Argument(help="A system of subscribers.yaml.")]) -> None:
+    """Show how another agency's system subscribes a webhook here: lines for the shell, its secret among them."""
+    site = _running_site()
+    if name not in site.secrets.subscribers:
+        raise Trouble(f"subscribers.yaml has no {name}; it has {', '.join(site.secrets.subscribers)}.")
+    typer.echo(f"IDENTITY={site.url('identity')}\nEVENTS={site.url('notification')}")
+    typer.echo(f"NAME={name}\nSECRET={site.secrets.subscriber_secret(name)}")
+
+
 def _environment_of(service: str) -> dict[str, str]:
     """What the running system told this service; ops reads its settings from there."""
+    return _running_site().environment(service)
+
+
+def _running_site() -> Site:
     state = running.read_state()
     if state is None or not running.is_running():
         raise Trouble("Một Cửa is not running: start it with `./motcua up --detach`.")
-    return running.site(state["ports"]).environment(service)
+    return running.site(state["ports"])
 
 
 def _operate(service: str) -> Callable[[typer.Context], None]:

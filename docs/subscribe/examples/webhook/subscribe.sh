@@ -15,8 +15,9 @@ token() { # lasts five minutes
         sed 's/.*"access_token": *"\([^"]*\)".*/\1/'
 }
 
-curl --silent --show-error --fail-with-body "$EVENTS/api/v1/subscriptions" \
+# The key makes a repetition harmless when an answer was lost; a repeated answer does not show the signing key again.
+curl --silent --show-error --fail-with-body --retry 3 --retry-connrefused "$EVENTS/api/v1/subscriptions" \
     --header "Authorization: Bearer $(token)" \
-    --header "Idempotency-Key: subscribe-$(printf '%s' "$NAME $url" | openssl dgst -sha256 -r | cut -c1-32)" \
+    --header "Idempotency-Key: $(openssl rand -hex 16)" \
     --json "{\"url\": \"$url\", \"types\": [], \"start\": \"now\", \"signing\": \"${SIGNING:-hmac-sha256}\"}"
 echo
