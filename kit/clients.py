@@ -13,6 +13,8 @@ from kit.settings import Settings, load
 
 TIMEOUT = httpx2.Timeout(5.0, connect=2.0)
 READ_ATTEMPTS = 3
+PDF = "application/pdf"
+"""An answer of this type is the document's bytes; every other is JSON."""
 
 
 _own_name = ""
@@ -135,6 +137,8 @@ class ServiceClient:
 def _content(answer: httpx2.Response) -> Any:
     if answer.status_code in (502, 503, 504):
         raise Unavailable
+    if answer.is_success and answer.headers.get("content-type") == PDF:
+        return answer.content
     body = answer.json() if answer.content and "json" in answer.headers.get("content-type", "") else {}
     if answer.status_code >= 400:
         raise Answered(answer.status_code, body)

@@ -128,7 +128,12 @@ async def test_the_slip_shows_the_appointment(office: Office) -> None:
     await office.call("GET", f"/dossiers/{code}/slip", office.an, 404)
     await office.act(code, "acceptance")
 
+    content = f"/api/v1/dossiers/{code}/slip/content"
+    sent = await office.http.get(content, headers=office.identity.system("notification"))
+    for nobody in (office.an, office.officers["desk"], office.identity.system("tracking")):
+        assert (await office.http.get(content, headers=nobody)).status_code == 403
     slip = await office.download(await office.call("GET", f"/dossiers/{code}/slip", office.an))
+    assert (sent.headers["content-type"], sent.content) == ("application/pdf", slip)
     again = await office.download(await office.call("GET", f"/dossiers/{code}/slip", office.officers["desk"]))
 
     assert slip == again

@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from deploy.standins.mail.app import parse
 
@@ -55,9 +55,15 @@ class MailServer:
             server.close()
 
 
-def identity(email: str | None, phone: str | None, filed: dict[str, str] | None = None) -> FastAPI:
-    """What identity and the dossier service answer to notification: a token, and where somebody can be told."""
-    app = FastAPI()
+Papers = dict[str, bytes | int]
+"""`slip`, or a receipt's reference → the document, or the status of who keeps it."""
+
+
+def identity(
+    email: str | None, phone: str | None, filed: dict[str, str] | None = None, papers: Papers | None = None
+) -> FastAPI:
+    """What the other services answer to notification: a token, where somebody can be told, and documents."""
+    app, papers = FastAPI(), papers if papers is not None else {}
 
     @app.post("/oauth/token")
     async def token() -> dict[str, Any]:
@@ -71,4 +77,18 @@ def identity(email: str | None, phone: str | None, filed: dict[str, str] | None 
     async def filed_contact(code: str, purpose: str) -> dict[str, Any]:
         return {"sms_number": None, "phone": None, "email": None, **(filed or {})}
 
+    @app.get("/api/v1/dossiers/{code}/slip/content")
+    async def slip(code: str) -> Response:
+        return _pdf(papers.get("slip"))
+
+    @app.get("/api/v1/receipts/{ref}/content")
+    async def receipt(ref: str) -> Response:
+        return _pdf(papers.get(ref))
+
     return app
+
+
+def _pdf(content: bytes | int | None) -> Response:
+    if isinstance(content, int):
+        return Response(status_code=content)
+    return Response(content, media_type="application/pdf") if content else Response(status_code=404)

@@ -55,6 +55,10 @@ async def test_the_file_shows_amount_in_words_and_carries_the_seal(payment: Coun
 
     async with httpx2.AsyncClient() as browser:
         pdf = (await browser.get(link["url"])).content
+    content = f"/api/v1/receipts/{receipt['ref']}/content"
+    notification = payment.identity.token(UUID(int=1), "system", sub="notification", aud="payment")
+    assert (await payment.http.get(content, headers=notification)).content == pdf
+    assert (await payment.http.get(content, headers=payment.officer("desk"))).status_code == 403
     text = " ".join(PdfReader(BytesIO(pdf)).pages[0].extract_text().split())
     for said in ("BIÊN LAI THU LỆ PHÍ", "0000001", code, "16.000 đ", "Mười sáu nghìn đồng", "9900000001-001"):
         assert said in text, said
@@ -73,6 +77,8 @@ async def test_a_cancelled_receipt_keeps_its_number(payment: Counter) -> None:
     await payment.call("POST", path, payment.officer("cashier", unit="H99.02.02"), 404, json=REASON)
     cancelled = await payment.call("POST", path, payment.officer("cashier"), json=REASON)
     assert cancelled["cancelled_at"]
+    notification = payment.identity.token(UUID(int=1), "system", sub="notification", aud="payment")
+    await payment.call("GET", f"/receipts/{receipt['ref']}/content", notification, 404)
     await payment.call("POST", path, payment.officer("cashier"), 409, json=REASON)
 
     await payment.paid()

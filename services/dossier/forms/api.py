@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
+from fastapi import Depends, Request, Response
 from fastapi import Path as InPath
-from fastapi import Request
 from pydantic import BaseModel
 
-from kit.auth import Caller
+from kit.auth import Caller, SystemToken, system
 from kit.files import FilesDep
 from kit.http import Db, Router
 from services.dossier.forms import making, store, words
@@ -16,6 +16,7 @@ from services.dossier.processing.api import Code, Link, readable
 
 router = Router(prefix="/api/v1", tags=["forms"])
 
+Notification = Annotated[SystemToken, Depends(system("notification"))]
 Name = Annotated[str, InPath(pattern="^mau-0[1-5](-[a-z0-9]{1,20})?$")]
 
 
@@ -67,3 +68,11 @@ async def get_slip(code: Code, caller: Caller, db: Db, files: FilesDep, request:
     dossier = await readable(db, code, caller)
     receipt = await store.newest(db, dossier.code, Form.RECEIPT)
     return await get_form(code, receipt.name, caller, db, files, request)
+
+
+@router.get("/dossiers/{code}/slip/content", response_class=Response)
+async def get_slip_content(code: Code, _: Notification, db: Db, files: FilesDep, request: Request) -> Response:
+    """The newest receipt with the appointment (Mẫu 01) itself, for the letter that brings it to the submitter."""
+    receipt = await store.newest(db, code, Form.RECEIPT)
+    sha256 = await making.made(db, files, request.app.state.settings, receipt)
+    return Response(await files.read(f"clean/{sha256}"), media_type=making.PDF)

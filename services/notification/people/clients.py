@@ -1,12 +1,17 @@
-"""Who notification calls, for an address, at the moment it is needed: identity, and where the dossier was filed."""
+"""Who notification calls, at the moment of sending: for an address, and for the document that goes with a letter."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from kit.clients import Answered, ServiceClient
+from services.notification.people.domain import SLIP, Message
 
 identity = ServiceClient("identity")
 dossier = ServiceClient("dossier")
+payment = ServiceClient("payment")
+
+LARGEST = 2 * 1024 * 1024
+"""Bytes of a document that goes with a letter; a larger one is found through the link in the letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +20,14 @@ class Contact:
 
     email: str | None
     phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A signed PDF on its way to somebody. Never stored."""
+
+    name: str
+    content: bytes
 
 
 NOWHERE = Contact(email=None, phone=None)
@@ -53,3 +66,21 @@ async def _filed(dossier_code: str, purpose: str) -> dict[str, str | None]:
             return {}
         raise
     return found
+
+
+async def document(message: Message) -> Document | None:
+    """The signed document that the letter brings, from who keeps it; None if there is none, or it is too large."""
+    if message.attachment is None:
+        return None
+    try:
+        if message.attachment == SLIP:
+            content = await dossier.get(f"/api/v1/dossiers/{message.dossier_code}/slip/content")
+            name = f"giay-tiep-nhan-{message.dossier_code}.pdf"
+        else:
+            content = await payment.get(f"/api/v1/receipts/{message.attachment}/content")
+            name = f"bien-lai-{message.attachment}.pdf"
+    except Answered as no:
+        if no.status == 404:
+            return None
+        raise
+    return Document(name, content) if len(content) <= LARGEST else None

@@ -12,14 +12,16 @@ from uuid import UUID
 
 from contracts.notification import FailureReason, MessageChannel
 from kit import telemetry
+from kit.clients import Answered
 from kit.clock import now
 from kit.db import Database
+from kit.problems import Unavailable
 from kit.settings import load
 from services.notification.people import clients, words
 from services.notification.people.attempts import store as attempts
 from services.notification.people.attempts.domain import Outcome
-from services.notification.people.clients import Contact
-from services.notification.people.domain import Letter
+from services.notification.people.clients import Contact, Document
+from services.notification.people.domain import Letter, Message
 from services.notification.people.providers import NotTaken, Unclear, Undeliverable, email, sms
 from services.notification.people.receipts import api as receipts
 from services.notification.people.store import Stored
@@ -30,10 +32,11 @@ SMTP = "smtp"
 NO_PROVIDER = NotTaken("no provider")
 
 
-async def send(db: Database, stored: Stored) -> int:
-    """Send it now; the number of the attempt that worked. The address lives in this function and below only.
+async def send(db: Database, stored: Stored, *, complete: bool) -> int:
+    """Send it now, `complete` or without its document if need be; the number of the attempt that worked.
 
-    Undeliverable, TemplateFailed: never. NotTaken, Unclear and whatever else happens: again, later.
+    The address lives in this function and below only. Undeliverable, TemplateFailed: never. NotTaken, Unclear and
+    whatever else happens: again, later.
     """
     message = stored.message
     with telemetry.span(f"send {message.channel}", template=message.template):
@@ -43,19 +46,30 @@ async def send(db: Database, stored: Stored) -> int:
         )
         match message.channel:
             case MessageChannel.EMAIL if contact.email:
-                return await _mail(db, stored, contact)
+                return await _mail(db, stored, contact, complete=complete)
             case MessageChannel.SMS if contact.phone:
                 return await _text(db, stored, contact)
             case _:
                 raise Undeliverable(FailureReason.NO_ADDRESS)
 
 
-async def _mail(db: Database, stored: Stored, contact: Contact) -> int:
+async def _mail(db: Database, stored: Stored, contact: Contact, *, complete: bool) -> int:
     message = stored.message
+    document = await _document(message, complete=complete)
     letter = words.letter(message.template, message.words)
     address = email.address(contact.email or "")
-    ask = partial(email.send, load(Settings), province().host, message.id, address, letter)
+    ask = partial(email.send, load(Settings), province().host, message.id, address, letter, document)
     return await _tried(db, message.id, SMTP, ask)
+
+
+async def _document(message: Message, *, complete: bool) -> Document | None:
+    """A document whose keeper is away is waited for a while; then the letter goes with its link only."""
+    try:
+        return await clients.document(message)
+    except (Answered, Unavailable):
+        if complete:
+            raise
+        return None
 
 
 async def _text(db: Database, stored: Stored, contact: Contact) -> int:

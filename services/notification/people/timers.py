@@ -19,6 +19,8 @@ from services.notification.people.turns import store as store_turns
 
 ATTEMPTS = 12
 """With growing pauses: about half an hour in all."""
+PATIENCE = 5
+"""Attempts, within half a minute, in which a letter waits for the document that goes with it."""
 LEASE = 60.0
 """Seconds; longer than asking for the address and the conversation with a provider may take together."""
 
@@ -33,7 +35,7 @@ async def deliver(db: Database, job: Timer) -> None:
     try:
         if stored.message.channel is MessageChannel.IN_APP:
             return await _put_into_inbox(db, stored, job)
-        no = await sending.send(db, stored)
+        no = await sending.send(db, stored, complete=job.attempt <= PATIENCE)
     except Undeliverable as never:
         await _give_up(db, stored, job, never.reason)
     except words.TemplateFailed:

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.money import FeeKind, FeeLine
 from contracts.refusal import Refusal
-from kit.auth import Caller, CitizenToken, OfficerToken, Token, officer
+from kit.auth import Caller, CitizenToken, OfficerToken, SystemToken, Token, officer, system
 from kit.db import Database
 from kit.files import FilesDep
 from kit.http import Db, Now, Router, Tx
@@ -22,6 +22,7 @@ from services.payment.words import in_words
 router = Router(prefix="/api/v1", tags=["receipts"])
 
 Cashier = Annotated[OfficerToken, Depends(officer("cashier"))]
+Notification = Annotated[SystemToken, Depends(system("notification"))]
 Ref = Annotated[str, Path(pattern=r"^[A-Z]{1,4}-\d{2}E\.\d{4}\.\d{7}$", description="`LA-26E.2026.0000001`")]
 
 
@@ -79,6 +80,16 @@ async def receipt_file(ref: Ref, caller: Caller, db: Db, files: FilesDep, reques
     kept = await _visible(db, ref, caller)
     sha256 = await making.made(db, files, request.app.state.settings, kept)
     return Link(url=files.presign_download(f"clean/{sha256}", file_name=f"bien-lai-{ref}.pdf"))
+
+
+@router.get("/receipts/{ref}/content", response_class=Response)
+async def receipt_content(ref: Ref, _: Notification, db: Db, files: FilesDep, request: Request) -> Response:
+    """The receipt itself, for the letter that brings it to the payer. A cancelled one is sent to nobody."""
+    kept = await store.read(db, ref)
+    if kept is None or kept.cancelled_at:
+        raise NotFound("Không có biên lai này")
+    sha256 = await making.made(db, files, request.app.state.settings, kept)
+    return Response(await files.read(f"clean/{sha256}"), media_type=making.PDF)
 
 
 @router.post("/receipts/{ref}/cancellation")

@@ -8,22 +8,24 @@ from uuid import UUID
 
 import pytest
 
+from contracts.dossier import DossierEvent
+from contracts.payment import PaymentEvent
 from deploy.standins.sms.app import Gateway
 from deploy.standins.sms.app import create as sms_gateway
 from deploy.standins.sms.soap import Contract
 from kit import settings as kit_settings
-from kit.clients import ServiceClient
+from kit.clients import Answered, ServiceClient
 from kit.clock import now
 from kit.db import Database
 from kit.timers import Timer
 from services.notification.people import clients, tenant
 from services.notification.people.attempts import store as attempts
 from services.notification.people.providers import NotTaken, Unclear, sms
-from services.notification.people.timers import ATTEMPTS, deliver
+from services.notification.people.timers import ATTEMPTS, PATIENCE, deliver
 from services.notification.settings import Settings
 from services.notification.subscribers import inbox
 from tests.notification import story
-from tests.notification.outside import MailServer, identity, serving
+from tests.notification.outside import MailServer, Papers, identity, serving
 from tests.tracking.hearing import hear
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
@@ -76,11 +78,12 @@ async def make_world(make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatc
             refusal: str = "",
             filed: dict[str, str] | None = None,
             viettel: bool = False,
+            papers: Papers | None = None,
         ) -> World:
             mail, gateway = MailServer(refusal), Gateway("key", "secret", VIETTEL)
             phones = await stack.enter_async_context(serving(sms_gateway(gateway)))
             fields: dict[str, Any] = {
-                "identity_url": await stack.enter_async_context(serving(identity(email, phone, filed))),
+                "identity_url": await stack.enter_async_context(serving(identity(email, phone, filed, papers))),
                 "sms_url": f"{phones}/MainService.svc/json/SendMultipleMessage_V4_post_json/",
                 "viettel_url": f"{phones}/bulkapi" if viettel else "",
                 "smtp_url": await stack.enter_async_context(mail.listening()),
@@ -99,15 +102,17 @@ async def make_world(make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatc
         yield make
         await clients.identity.close()
         await clients.dossier.close()
+        await clients.payment.close()
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     monkeypatch.setenv("MOTCUA_IDENTITY_URL", fields["identity_url"])
     monkeypatch.setenv("MOTCUA_DOSSIER_URL", fields["identity_url"])
+    monkeypatch.setenv("MOTCUA_PAYMENT_URL", fields["identity_url"])
     loaded: dict[Any, Any] = kit_settings._loaded
     monkeypatch.setitem(loaded, Settings, Settings(**fields))
     monkeypatch.setitem(loaded, kit_settings.Settings, Settings(**fields))
-    for name in ("identity", "dossier"):
+    for name in ("identity", "dossier", "payment"):
         monkeypatch.setattr(clients, name, ServiceClient(name))
     tenant.province.cache_clear()
     sms.providers.cache_clear()
@@ -283,3 +288,48 @@ async def test_a_refusal_by_policy_is_ours_to_mend(make_world: MakeWorld) -> Non
     with pytest.raises(NotTaken, match="550"):
         await world.deliver(message)
     assert (await world.became(message))[0] == "queued"
+
+
+# ── documents that go with a letter ──
+
+PDF = b"%PDF-1.7 signed"
+LETTER = "SELECT id FROM message WHERE channel = 'email' AND template = $1"
+
+
+async def letter_of(world: World, event: DossierEvent | PaymentEvent, template: str) -> UUID:
+    await hear(world.db, event, inbox=inbox)
+    found: UUID = await world.db.fetchval(LETTER, template)
+    return found
+
+
+async def test_the_acceptance_brings_the_signed_slip_and_the_payment_its_receipt(make_world: MakeWorld) -> None:
+    receipt = story.receipt(1).model_copy(update={"receipt_ref": "LA-26E.2026.0000001"})
+    world = await make_world(papers={"slip": PDF, "LA-26E.2026.0000001": PDF + b" receipt"})
+    for event, template in ((story.accepted(2), "dossier_accepted"), (receipt, "fee_paid")):
+        await world.deliver(await letter_of(world, event, template))
+    slip, paid = world.mail.mails
+    assert [(one.name, one.content_type, one.content) for one in slip.attachments] == [
+        (f"giay-tiep-nhan-{story.CODE}.pdf", "application/pdf", PDF)
+    ]
+    assert "Ngày hẹn trả kết quả" in slip.text
+    assert slip.subject == f"Hồ sơ {story.CODE} đã được tiếp nhận"
+    assert [one.name for one in paid.attachments] == ["bien-lai-LA-26E.2026.0000001.pdf"]
+
+
+@pytest.mark.parametrize("papers", [{}, {"slip": b"%" * (clients.LARGEST + 1)}], ids=["none", "too large"])
+async def test_a_letter_without_its_document_has_the_link(make_world: MakeWorld, papers: Papers) -> None:
+    world = await make_world(papers=papers)
+    await world.deliver(await letter_of(world, story.accepted(2), "dossier_accepted"))
+    (mail,) = world.mail.mails
+    assert mail.attachments == []
+    assert f"/tra-cuu?ma={story.CODE}" in mail.text
+
+
+async def test_a_document_whose_keeper_is_broken_is_waited_for_and_then_left_out(make_world: MakeWorld) -> None:
+    world = await make_world(papers={"slip": 500})
+    message = await letter_of(world, story.accepted(2), "dossier_accepted")
+    with pytest.raises(Answered):
+        await world.deliver(message)
+    assert await world.tried(message) == []
+    await world.deliver(message, PATIENCE + 1)
+    assert [mail.attachments for mail in world.mail.mails] == [[]]

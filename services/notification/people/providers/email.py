@@ -3,6 +3,9 @@
 import re
 from email.charset import QP, Charset
 from email.header import Header
+from email.mime.application import MIMEApplication
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
@@ -12,6 +15,7 @@ import aiosmtplib
 
 from contracts.notification import FailureReason
 from kit.clock import now
+from services.notification.people.clients import Document
 from services.notification.people.domain import LOCAL, Letter
 from services.notification.people.providers import NotTaken, Unclear, Undeliverable
 from services.notification.settings import Settings
@@ -32,7 +36,9 @@ def address(mailbox: str) -> str:
     raise Undeliverable(FailureReason.REJECTED, "not a mailbox")
 
 
-async def send(settings: Settings, host: str, message_id: UUID, address: str, letter: Letter) -> None:
+async def send(
+    settings: Settings, host: str, message_id: UUID, address: str, letter: Letter, document: Document | None = None
+) -> None:
     """Hand the letter to the mail server. Its Message-ID is the message's own, so a repetition is recognised.
 
     Undeliverable: the mailbox or the letter is refused for good (5xx). A refusal for reasons of policy (5.7.x: our
@@ -41,7 +47,7 @@ async def send(settings: Settings, host: str, message_id: UUID, address: str, le
     server = urlsplit(settings.smtp_url)
     try:
         await aiosmtplib.send(
-            _mail(settings.mail_from or f"khong-tra-loi@{host}", host, message_id, address, letter),
+            _mail(settings.mail_from or f"khong-tra-loi@{host}", host, message_id, address, letter, document),
             hostname=server.hostname,
             port=server.port,
             username=unquote(server.username) if server.username else None,
@@ -77,12 +83,21 @@ _UTF8 = Charset("utf-8")
 _UTF8.body_encoding = QP
 
 
-def _mail(sender: str, host: str, message_id: UUID, address: str, letter: Letter) -> MIMEText:
+def _mail(
+    sender: str, host: str, message_id: UUID, address: str, letter: Letter, document: Document | None
+) -> MIMEBase:
     """Not EmailMessage: it loses a space where it breaks a long subject in Vietnamese into two encoded words."""
-    mail = MIMEText(letter.body, _charset=_UTF8)  # type: ignore[arg-type]  # the stub knows the name only
+    text = MIMEText(letter.body, _charset=_UTF8)  # type: ignore[arg-type]  # the stub knows the name only
+    mail = _with(text, document) if document else text
     mail["From"], mail["To"] = sender, address
     mail["Subject"] = Header(letter.subject, "utf-8")  # type: ignore[assignment]  # the stub knows str only
     mail["Date"] = format_datetime(now().astimezone(LOCAL))
     mail["Message-ID"] = f"<{message_id}@{host}>"
     mail["Auto-Submitted"] = "auto-generated"
     return mail
+
+
+def _with(text: MIMEText, document: Document) -> MIMEBase:
+    attached = MIMEApplication(document.content, "pdf")
+    attached.add_header("Content-Disposition", "attachment", filename=document.name)
+    return MIMEMultipart("mixed", _subparts=[text, attached])
