@@ -96,6 +96,7 @@ OWN = {
     "services/notification/systems/national/destination.py": "one event as the calls that are due at the portal",
     "services/notification/systems/delivery/engine.py": "sends what the lines let go",
     "services/notification/systems/delivery/feed.py": "the journal's newest part in memory",
+    "services/notification/systems/delivery/forgetting.py": "how long what is kept",
     "services/notification/systems/delivery/line.py": "one subscription's order, without I/O",
     "services/notification/systems/running.py": "what runs beside the worker",
     "services/notification/systems/subscriptions/registry.py": "who may subscribe",

@@ -19,6 +19,7 @@ from services.notification.people.failures.store import Filter
 from services.notification.people.preview.domain import Phone, Preview
 from services.notification.settings import Settings
 from services.notification.systems.national.commands import national
+from services.notification.systems.subscriptions.commands import subscriptions
 
 commands = typer.Typer()
 """They need nothing that runs."""
@@ -27,6 +28,7 @@ operations = typer.Typer()
 failed = typer.Typer(help="Messages that were given up.", no_args_is_help=True)
 operations.add_typer(failed, name="failed")
 operations.add_typer(national, name="national")
+operations.add_typer(subscriptions, name="subscriptions")
 
 PORTION = 1000
 """Messages of one transaction."""

@@ -29,6 +29,11 @@ class Settings(Common):
     webhook_networks: tuple[str, ...] = ()
     """Networks, as a JSON list of CIDRs, where webhooks may go although they are not public: the agencies' own network;
     loopback in local runs, where plain http is then allowed too."""
+    events_kept_days: int = Field(default=400, ge=4)
+    """How long public events are kept for other systems: so far back a replay reaches, and so long a subscription may
+    be paused without a loss."""
+    attempts_kept_days: int = Field(default=30, ge=4)
+    """How long requests to other systems, and what was given up, stay listed."""
     webhook_proxy: str = ""
     """An egress proxy for webhooks, `http://host:port`."""
     sms_receipts_url: str = ""

@@ -8,6 +8,7 @@ from kit.service import patiently
 from kit.settings import load
 from services.notification.settings import Settings
 from services.notification.systems.delivery.engine import Engine, Open
+from services.notification.systems.delivery.forgetting import forget_for_ever
 from services.notification.systems.national import watching
 from services.notification.systems.national.clients import Portal
 from services.notification.systems.national.destination import open_national
@@ -31,4 +32,5 @@ async def deliver(db: Database) -> None:
         }
         async with asyncio.TaskGroup() as together:
             together.create_task(watching.watch(db))
+            together.create_task(forget_for_ever(db))
             together.create_task(Engine(destinations, agency_of).run(db))

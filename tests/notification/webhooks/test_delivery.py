@@ -14,7 +14,7 @@ from aiohttp import web
 
 from deploy.local.places import ROOT
 from kit.clock import now
-from services.notification.systems.delivery import domain, engine
+from services.notification.systems.delivery import domain, engine, forgetting
 from tests.notification.webhooks.conftest import INSURANCE, POLICE, PROVINCE, House, code, filing, life
 from tests.notification.webhooks.receiver import Received, Receiver, receiving, says, silence
 from tests.support import eventually
@@ -293,3 +293,22 @@ async def test_a_killed_process_repeats_at_worst_with_the_same_ids(house: House)
             await house.db.execute("DELETE FROM courier")
         assert receiver.histories() == histories(60, 4)
         assert len({(got.unit, got.version) for got in receiver.received}) == len({got.id for got in receiver.received})
+
+
+async def test_what_is_old_is_forgotten_and_blocks_nobody(house: House) -> None:
+    async with receiving(says(500)) as receiver, house.delivering():
+        subscription = await house.subscribe(receiver.url)
+        await house.hear(*life(1, 3))
+        await eventually(lambda: _waits(house, subscription, 3))
+        await house.db.execute("UPDATE journal SET recorded_at = recorded_at - interval '401 days'")
+        await house.db.execute("UPDATE attempt SET at = at - interval '31 days'")
+        await house.hear(*life(2, 1))
+        await forgetting.forget(house.db)
+        receiver.answers = None
+        await eventually(lambda: receiver.versions(code(2)) == [1])
+    assert await house.db.fetchval("SELECT count(*) FROM journal") == 1
+    assert await house.db.fetchval("SELECT count(*) FROM attempt WHERE at < now() - interval '30 days'") == 0
+
+
+async def _waits(house: House, subscription: UUID, events: int) -> bool:
+    return (await house.see(subscription))["waiting"] == events

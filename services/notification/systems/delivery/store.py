@@ -382,7 +382,6 @@ FORGET = """
 DELETE FROM attempt WHERE (subscription_id, id) IN (
     SELECT subscription_id, id FROM attempt WHERE at < $1 ORDER BY at LIMIT $2)
 """
-FORGET_GIVEN_UP = "DELETE FROM delivery WHERE given_up_at < $1"
 
 
 async def forget(db: Database, before: datetime, limit: int) -> int:
@@ -390,6 +389,11 @@ async def forget(db: Database, before: datetime, limit: int) -> int:
     return int((await db.execute(FORGET, before, limit)).split()[-1])
 
 
-async def forget_given_up(db: Database, before: datetime) -> None:
-    """What was given up before, and not asked for since, is off the list."""
-    await db.execute(FORGET_GIVEN_UP, before)
+FORGET_ROWS = """
+DELETE FROM delivery d WHERE given_up_at < $1 OR NOT EXISTS (SELECT FROM journal j WHERE j.seq = d.seq)
+"""
+
+
+async def forget_rows(db: Database, before: datetime) -> None:
+    """Off the list is what was given up before, and whatever waited for longer than events are kept."""
+    await db.execute(FORGET_ROWS, before)
