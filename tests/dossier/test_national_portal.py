@@ -36,6 +36,7 @@ from services.notification.systems.national import clients, domain, watching
 from services.notification.systems.national.clients import Portal
 from services.notification.systems.national.destination import National, event_of
 from tests.conftest import MakeDatabase
+from tests.dossier.family import Family
 from tests.dossier.office import AN, Office, procedure
 from tests.dossier.supplementing import accepted, answer, drafted, issue, item
 from tests.notification.outside import serving
@@ -207,6 +208,31 @@ async def test_a_refusal_ends_at_three(province: Province) -> None:
 
     assert province.lines(code) == [("1", "Nộp hồ sơ"), ("3", "Từ chối tiếp nhận hồ sơ")]
     assert province.status(code) == "3"
+
+
+async def test_a_birth_goes_as_one_dossier_with_its_members_beside_it(province: Province) -> None:
+    family = Family(province.office)
+    parent = await family.birth()
+    birth = await family.code_of(parent, "birth")
+    for act in ("acceptance", "proposal", "signature", "issuance"):
+        await province.office.act(birth, act)
+    await family.follow()
+    for member in ("residence", "health_insurance"):
+        await family.settle(parent, member)
+    children = [child["dossier_code"] for child in (await family.children(parent)).values()]
+
+    for code in (parent, *children):
+        assert set(await province.synchronise(code)) == {TAKEN}, code
+
+    lines = province.lines(parent)
+    assert (lines[0], lines[-1]) == (("4", "Nộp hồ sơ liên thông"), ("10", "Thủ tục liên thông mọi thủ tục đã xong"))
+    whole = province.shown(parent)["record"]
+    assert (whole["TrangThaiHoSo"], whole["MaTTHC"]) == ("10", "3.000722")
+    for code in children:
+        assert province.shown(code)["record"]["GhiChu"] == f"Thuộc hồ sơ liên thông {parent}"
+    (_, _, insured) = (province.shown(code)["record"] for code in children)
+    (certificate,) = insured["TaiLieuNop"]
+    assert (certificate["LoaiBan"], certificate["DuocSoHoa"]) == ("2", "3"), "an earlier result"
 
 
 async def test_what_is_paid_for_first_begins_at_six(province: Province) -> None:

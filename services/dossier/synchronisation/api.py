@@ -173,11 +173,11 @@ def _owner(dossier: Dossier, people: Particulars) -> OwnerRecord:
 
 
 async def _files(tx: Connection, dossier: Dossier, files: Files) -> list[FileRecord]:
-    reused = await store.reused(tx, dossier.code)
+    earlier = await store.results_among(tx, dossier.code)
     return [
         FileRecord(
             component_code=file.component_code, name=file.file_name, sha256=file.sha256, size=file.size,
-            source=file.source, signed=file.signed, result_code=reused.get(file.id) or None,
+            source=file.source, signed=file.signed, result_code=earlier.get(file.sha256),
             url=files.presign_download(f"clean/{file.sha256}", file_name=file.file_name),
         )
         for file in await attachments.files_of(tx, dossier.code)

@@ -1,15 +1,15 @@
-"""Which of a dossier's files came from its owner's document store."""
-
-from uuid import UUID
+"""Which of a dossier's files are earlier results of its owner."""
 
 from kit.db import Connection
 
-REUSED = """
-SELECT u.file_id, coalesce(d.result_code, '') AS result_code
-FROM document_use u LEFT JOIN document d ON d.id = u.document_id WHERE u.dossier_code = $1
+RESULTS = """
+SELECT DISTINCT f.sha256, d.result_code
+FROM component_file f JOIN dossier o ON o.code = f.dossier_code
+JOIN document d ON d.owner_ref = o.owner_ref AND d.sha256 = f.sha256
+WHERE f.dossier_code = $1 AND d.result_code IS NOT NULL
 """
 
 
-async def reused(tx: Connection, code: str) -> dict[UUID, str]:
-    """File → code of the earlier result that it is; empty for another paper, or one that left the store."""
-    return {row["file_id"]: row["result_code"] for row in await tx.fetch(REUSED, code)}
+async def results_among(tx: Connection, code: str) -> dict[str, str]:
+    """SHA-256 of a file → code of the earlier result that it is, as far as the owner's document store tells."""
+    return {row["sha256"]: row["result_code"] for row in await tx.fetch(RESULTS, code)}

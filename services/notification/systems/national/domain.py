@@ -105,11 +105,19 @@ def _extended(event: d.DeadlineExtended) -> News:
     return News(f"{text}: {event.reason}", None, DESK, None, event.new_due_at)
 
 
+_GROUP: Mapping[d.GroupState, tuple[str, str]] = {
+    d.GroupState.RETURNED: ("returned", "mọi thủ tục đã xong"),
+    d.GroupState.WITHOUT_RESULT: ("rejected", "kết thúc, không có kết quả"),
+}
+
+
 def _progressed(event: d.InterlinkedProgressed) -> News:
-    ended = event.accepted_at is not None
-    states = {d.GroupState.RETURNED: "returned", d.GroupState.WITHOUT_RESULT: "rejected"}
-    status = status_of(states.get(event.state, "interlinked"), accepted=ended)
-    return News("Cập nhật các thủ tục liên thông", status, due_at=event.due_at)
+    """Of an interlinked dossier as a whole; its members are dossiers of their own."""
+    state, words = _GROUP.get(event.state, ("interlinked", "đang giải quyết"))
+    having = sum(member.state == d.MemberState.HAS_RESULT for member in event.members)
+    begun = sum(member.dossier_code is not None for member in event.members)
+    text = f"Thủ tục liên thông {words}: {begun} đã bắt đầu, {having}/{len(event.members)} có kết quả"
+    return News(text, status_of(state, accepted=event.accepted_at is not None), due_at=event.due_at)
 
 
 NEWS: Mapping[type[DossierEvent] | type[PaymentEvent], Callable[[Any], News] | None] = {
