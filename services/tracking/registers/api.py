@@ -193,7 +193,7 @@ async def get_register(
     """
     scope = scope_of(who, asked.reason, asked.unit)
     wanted = store.Wanted(asked.order, scope, asked.period(now), asked.filters, limit, _after(cursor))
-    found = await store.page(tx, wanted, now)
+    found = await store.filled(tx, wanted, now)
     await access.record(tx, who, scope, looked("register", asked.criteria(), found.rows))
     items = [entry(row, now) for row in found.rows]
     return Register(
@@ -250,7 +250,7 @@ async def _candidates(tx: Connection, body: Search, scope: Scope) -> tuple[list[
 def _fewest(scope: Scope) -> int:
     """From how many candidates on a list may have been cut."""
     units = len(scope.units) if scope.units is not None else len(parents())
-    return max(50, store.CANDIDATES // (3 * max(1, units)))
+    return max(20, store.CANDIDATES // (3 * max(1, units)))
 
 
 def _digests(text: str) -> list[str]:

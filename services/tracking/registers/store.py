@@ -5,8 +5,9 @@ and at most `WINDOW` entries of it are looked at. If filters leave fewer than a 
 says from where to go on.
 """
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import asyncpg
@@ -15,9 +16,11 @@ from kit.db import Connection
 from services.tracking.access.domain import Scope
 from services.tracking.registers.domain import Filters, Order, Part, Period, Position
 
-WINDOW = 3000
+WINDOW = 1000
 """Entries of one list that a page with filters looks at."""
-CANDIDATES = 3000
+QUICK = 0.01
+"""Seconds after which no further part of a list is begun for the same page."""
+CANDIDATES = 1000
 """Codes that a search looks at."""
 MOST_ACCOUNTS = 20
 """Accounts of one person that a search looks at: one, and those that were locked in its favour."""
@@ -42,9 +45,9 @@ WITH seen AS MATERIALIZED (
        AND (received_at, code) > ($3, $4) AND received_at < $5
      ORDER BY received_at, code LIMIT $6)),
 reached AS (SELECT received_at AS at, code FROM seen WHERE place = $6 ORDER BY received_at, code LIMIT 1)
-SELECT reached.at AS reached_at, reached.code AS reached_code, found.*
+SELECT reached.at AS reached_at, reached.code AS reached_code, found.*, owner.masked_name
 FROM (SELECT 1) AS once LEFT JOIN reached ON true LEFT JOIN LATERAL (
-    SELECT d.*, owner.masked_name FROM seen AS d LEFT JOIN account_view AS owner ON owner.account_ref = d.owner_ref
+    SELECT d.* FROM seen AS d
     WHERE (reached.code IS NULL OR (d.received_at, d.code) <= (reached.at, reached.code))
       AND d.members IS NULL AND ($2::text[] IS NULL OR $1 = ANY($2))
       AND ($8::text IS NULL OR d.procedure_code = $8) AND ($9::int[] IS NULL OR d.status = ANY($9))
@@ -53,6 +56,8 @@ FROM (SELECT 1) AS once LEFT JOIN reached ON true LEFT JOIN LATERAL (
       AND CASE $10::text WHEN 'overdue' THEN d.ended_at IS NULL AND d.due_at < $14
             WHEN 'in_time' THEN d.ended_at IS NULL AND d.due_at >= $14 ELSE $10 IS NULL OR d.punctuality = $10 END
     ORDER BY d.received_at, d.code LIMIT $7) AS found ON true
+LEFT JOIN account_view AS owner ON owner.account_ref = found.owner_ref
+ORDER BY found.received_at, found.code
 """
 RECEIVED_ANYWHERE = """
 WITH seen AS MATERIALIZED (
@@ -60,9 +65,9 @@ WITH seen AS MATERIALIZED (
     WHERE (received_at, code) > ($3, $4) AND received_at < $5
     ORDER BY received_at, code LIMIT $6),
 reached AS (SELECT received_at AS at, code FROM seen WHERE place = $6)
-SELECT reached.at AS reached_at, reached.code AS reached_code, found.*
+SELECT reached.at AS reached_at, reached.code AS reached_code, found.*, owner.masked_name
 FROM (SELECT $1::text) AS once LEFT JOIN reached ON true LEFT JOIN LATERAL (
-    SELECT d.*, owner.masked_name FROM seen AS d LEFT JOIN account_view AS owner ON owner.account_ref = d.owner_ref
+    SELECT d.* FROM seen AS d
     WHERE d.members IS NULL
       AND ($2::text[] IS NULL OR d.receiving_unit = ANY($2) OR d.competent_unit = ANY($2) OR d.unit = ANY($2))
       AND ($8::text IS NULL OR d.procedure_code = $8) AND ($9::int[] IS NULL OR d.status = ANY($9))
@@ -71,6 +76,8 @@ FROM (SELECT $1::text) AS once LEFT JOIN reached ON true LEFT JOIN LATERAL (
       AND CASE $10::text WHEN 'overdue' THEN d.ended_at IS NULL AND d.due_at < $14
             WHEN 'in_time' THEN d.ended_at IS NULL AND d.due_at >= $14 ELSE $10 IS NULL OR d.punctuality = $10 END
     ORDER BY d.received_at, d.code LIMIT $7) AS found ON true
+LEFT JOIN account_view AS owner ON owner.account_ref = found.owner_ref
+ORDER BY found.received_at, found.code
 """
 DUE_AT_UNIT = """
 WITH seen AS MATERIALIZED (
@@ -88,9 +95,9 @@ WITH seen AS MATERIALIZED (
        AND (due_at, code) > ($3, $4) AND due_at < $5
      ORDER BY due_at, code LIMIT $6)),
 reached AS (SELECT due_at AS at, code FROM seen WHERE place = $6 ORDER BY due_at, code LIMIT 1)
-SELECT reached.at AS reached_at, reached.code AS reached_code, found.*
+SELECT reached.at AS reached_at, reached.code AS reached_code, found.*, owner.masked_name
 FROM (SELECT 1) AS once LEFT JOIN reached ON true LEFT JOIN LATERAL (
-    SELECT d.*, owner.masked_name FROM seen AS d LEFT JOIN account_view AS owner ON owner.account_ref = d.owner_ref
+    SELECT d.* FROM seen AS d
     WHERE (reached.code IS NULL OR (d.due_at, d.code) <= (reached.at, reached.code))
       AND d.members IS NULL AND ($2::text[] IS NULL OR $1 = ANY($2))
       AND ($8::text IS NULL OR d.procedure_code = $8) AND ($9::int[] IS NULL OR d.status = ANY($9))
@@ -99,6 +106,8 @@ FROM (SELECT 1) AS once LEFT JOIN reached ON true LEFT JOIN LATERAL (
       AND CASE $10::text WHEN 'overdue' THEN d.ended_at IS NULL AND d.due_at < $14
             WHEN 'in_time' THEN d.ended_at IS NULL AND d.due_at >= $14 ELSE $10 IS NULL OR d.punctuality = $10 END
     ORDER BY d.due_at, d.code LIMIT $7) AS found ON true
+LEFT JOIN account_view AS owner ON owner.account_ref = found.owner_ref
+ORDER BY found.due_at, found.code
 """
 DUE_ANYWHERE = """
 WITH seen AS MATERIALIZED (
@@ -106,9 +115,9 @@ WITH seen AS MATERIALIZED (
     WHERE ended_at IS NULL AND (due_at, code) > ($3, $4) AND due_at < $5
     ORDER BY due_at, code LIMIT $6),
 reached AS (SELECT due_at AS at, code FROM seen WHERE place = $6)
-SELECT reached.at AS reached_at, reached.code AS reached_code, found.*
+SELECT reached.at AS reached_at, reached.code AS reached_code, found.*, owner.masked_name
 FROM (SELECT $1::text) AS once LEFT JOIN reached ON true LEFT JOIN LATERAL (
-    SELECT d.*, owner.masked_name FROM seen AS d LEFT JOIN account_view AS owner ON owner.account_ref = d.owner_ref
+    SELECT d.* FROM seen AS d
     WHERE d.members IS NULL
       AND ($2::text[] IS NULL OR d.receiving_unit = ANY($2) OR d.competent_unit = ANY($2) OR d.unit = ANY($2))
       AND ($8::text IS NULL OR d.procedure_code = $8) AND ($9::int[] IS NULL OR d.status = ANY($9))
@@ -117,6 +126,8 @@ FROM (SELECT $1::text) AS once LEFT JOIN reached ON true LEFT JOIN LATERAL (
       AND CASE $10::text WHEN 'overdue' THEN d.ended_at IS NULL AND d.due_at < $14
             WHEN 'in_time' THEN d.ended_at IS NULL AND d.due_at >= $14 ELSE $10 IS NULL OR d.punctuality = $10 END
     ORDER BY d.due_at, d.code LIMIT $7) AS found ON true
+LEFT JOIN account_view AS owner ON owner.account_ref = found.owner_ref
+ORDER BY found.due_at, found.code
 """
 
 
@@ -153,6 +164,16 @@ async def page(db: Connection, wanted: Wanted, now: datetime) -> Found:
         wanted.limit + 1, *_filters(wanted.filters), now,
     )  # fmt: skip
     return _found(rows, wanted.limit, "due_at" if by_due else "received_at")
+
+
+async def filled(db: Connection, wanted: Wanted, now: datetime) -> Found:
+    """A page that looks on while it is not full, as long as that is quick."""
+    began, found = time.monotonic(), await page(db, wanted, now)
+    while found.next and len(found.rows) < wanted.limit and time.monotonic() - began < QUICK:
+        rest = replace(wanted, after=found.next, limit=wanted.limit - len(found.rows))
+        more = await page(db, rest, now)
+        found = Found([*found.rows, *more.rows], more.next)
+    return found
 
 
 _LISTS = {
@@ -204,16 +225,18 @@ SELECT theirs.code FROM person CROSS JOIN LATERAL (
      ORDER BY submitted_at DESC, code DESC LIMIT $3)) AS theirs
 """
 LISTED = """
-SELECT d.*, owner.masked_name FROM dossier_view AS d
-LEFT JOIN account_view AS owner ON owner.account_ref = d.owner_ref
-WHERE d.code = ANY($1) AND d.version > 0
-  AND ($2::text[] IS NULL OR d.receiving_unit = ANY($2) OR d.competent_unit = ANY($2) OR d.unit = ANY($2))
-  AND ($3::text IS NULL OR d.procedure_code = $3) AND ($4::int[] IS NULL OR d.status = ANY($4))
-  AND ($6::text IS NULL OR d.channel = $6)
-  AND ($7::timestamptz IS NULL OR d.due_at >= $7) AND ($8::timestamptz IS NULL OR d.due_at < $8)
-  AND CASE $5::text WHEN 'overdue' THEN d.ended_at IS NULL AND d.due_at < $9
-        WHEN 'in_time' THEN d.ended_at IS NULL AND d.due_at >= $9 ELSE $5 IS NULL OR d.punctuality = $5 END
-ORDER BY d.received_at DESC, d.code DESC LIMIT $10
+SELECT found.*, owner.masked_name FROM (
+    SELECT d.* FROM dossier_view AS d
+    WHERE d.code = ANY($1) AND d.version > 0
+      AND ($2::text[] IS NULL OR d.receiving_unit = ANY($2) OR d.competent_unit = ANY($2) OR d.unit = ANY($2))
+      AND ($3::text IS NULL OR d.procedure_code = $3) AND ($4::int[] IS NULL OR d.status = ANY($4))
+      AND ($6::text IS NULL OR d.channel = $6)
+      AND ($7::timestamptz IS NULL OR d.due_at >= $7) AND ($8::timestamptz IS NULL OR d.due_at < $8)
+      AND CASE $5::text WHEN 'overdue' THEN d.ended_at IS NULL AND d.due_at < $9
+            WHEN 'in_time' THEN d.ended_at IS NULL AND d.due_at >= $9 ELSE $5 IS NULL OR d.punctuality = $5 END
+    ORDER BY d.received_at DESC, d.code DESC LIMIT $10) AS found
+LEFT JOIN account_view AS owner ON owner.account_ref = found.owner_ref
+ORDER BY found.received_at DESC, found.code DESC
 """
 
 
@@ -222,7 +245,7 @@ async def codes_with(db: Connection, part: Part, units: Sequence[str]) -> list[s
     if not part.at_end:
         rows = await db.fetch(BEGINNING, part.low, part.high, CANDIDATES)
     else:
-        each = max(50, CANDIDATES // (3 * max(1, len(units))))
+        each = max(20, CANDIDATES // (3 * max(1, len(units))))
         rows = await db.fetch(ENDING, list(units), part.low, part.high, each)
     return [row["code"] for row in rows]
 
