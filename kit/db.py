@@ -77,6 +77,7 @@ class Database:
             init=prepare_connection,
             reset=_as_it_is,
             command_timeout=30,
+            max_cacheable_statement_size=64_000,
             timeout=10,
             server_settings=SESSION,
         )

@@ -193,7 +193,7 @@ _SHOWN = """
 """
 
 _AFTER = """
-      AND (d.{at}, d.code) > (CASE WHEN begun.goes_on THEN $8::timestamptz ELSE '-infinity' END,
+      AND (d.{at}, d.code) > (CASE WHEN begun.goes_on THEN $8::timestamptz ELSE {least} END,
                               CASE WHEN begun.goes_on THEN $9::text ELSE '' END)
     ORDER BY d.{at}, d.code LIMIT $10
 ) AS page
@@ -210,19 +210,20 @@ CROSS JOIN LATERAL (
 """
 _IN_ORDER = "ORDER BY unit, bucket, at, code LIMIT $10"
 # $1 units · $2 buckets or classes · $3 procedure · $6 … $9 unit, bucket, moment and code of the last dossier of the
-# page before · $10 rows. Each unit and bucket is one stretch of an index, begun after that dossier.
+# page before · $10 rows. Each unit and bucket is one stretch of an index, begun after that dossier or at `least`: with
+# a second lower bound the index would be read from the lower of both.
 
 # $4, $5: from when until before when.
-_DATED = f"{_STRETCHES} AND d.{{at}} >= $4 AND d.{{at}} < $5 AND {{holds}} AND {{n}} > 0 {_AFTER} {_IN_ORDER}"
+_DATED = f"{_STRETCHES} AND d.{{at}} < $5 AND {{holds}} AND {{n}} > 0 {_AFTER} {_IN_ORDER}"
 
 # $4: the moment that is looked at · $5: what appointments are compared with. What was pending then is pending still, or
 # ended later.
 _THEN = """
       AND d.span_class[width_bucket($4::timestamptz, d.span_since)] = ANY($2::text[])
-      AND $5::timestamptz IS NOT NULL AND {holds}
+      AND d.submitted_at <= $4 AND $5::timestamptz IS NOT NULL AND {holds}
 """
 _STILL = f"{_STRETCHES} {_THEN} {_AFTER}"
-_ENDED_LATER = f"{_STRETCHES} AND d.ended_at > $4 {_THEN} {_AFTER}"
+_ENDED_LATER = f"{_STRETCHES} AND d.ended_at <> $4 {_THEN} {_AFTER}"
 
 _ASKED = """
 -- dossiers with supplement requests
@@ -233,7 +234,7 @@ FROM dossier_facts AS d CROSS JOIN LATERAL (
     WHERE asked.at >= $3 AND asked.at < $4 AND {holds}
       AND CASE asked.stage WHEN 'intake' THEN d.receiving_unit ELSE d.competent_unit END = ANY($1::text[])
 ) AS request
-WHERE d.asked_last >= $3 AND {some} AND request.n > 0 AND ($2::text IS NULL OR d.procedure_code = $2)
+WHERE d.asked_last IS NOT NULL AND {some} AND request.n > 0 AND ($2::text IS NULL OR d.procedure_code = $2)
   AND (d.asked_last, d.code) > ($5::timestamptz, $6::text)
 ORDER BY d.asked_last, d.code LIMIT $7
 """
@@ -247,14 +248,17 @@ def _statement(source: Dated | Asked | Pending) -> str:
             bucket = f"d.{source.bucket}" if source.bucket.isidentifier() else source.bucket
             n = source.n if source.n.isdecimal() else f"d.{source.n}"
             return _DATED.format(
-                at=source.at, unit=source.unit, bucket=bucket, buckets="$2", holds=source.holds, n=n, shown=_SHOWN
-            )
+                at=source.at, unit=source.unit, bucket=bucket, buckets="$2", holds=source.holds, n=n,
+                least="$4::timestamptz", shown=_SHOWN,
+            )  # fmt: skip
         case Pending():
             common = {"unit": "competent_unit", "n": "1", "holds": source.holds, "shown": _SHOWN}
             classes = "'{" + ",".join(_CLASSES) + "}'"
             outcomes = "'{" + ",".join(_OUTCOMES) + "}'"
-            still = _STILL.format(at="submitted_at", bucket="d.pending", buckets=classes, **common)
-            later = _ENDED_LATER.format(at="ended_at", bucket="d.outcome", buckets=outcomes, **common)
+            still = _STILL.format(at="submitted_at", bucket="d.pending", buckets=classes, least="'-infinity'", **common)
+            later = _ENDED_LATER.format(
+                at="ended_at", bucket="d.outcome", buckets=outcomes, least="$4::timestamptz", **common
+            )
             return f"{still} UNION ALL {later} {_IN_ORDER}"
 
 
@@ -280,8 +284,8 @@ async def dossiers(
     place = (after.unit, after.bucket, after.at, after.code, limit)
     match SOURCES[figure]:
         case Asked():
-            begins, ends = period.begins, period.ends
-            return await db.fetch(DOSSIERS[figure], units, procedure, begins, ends, after.at, after.code, limit)
+            begins, ends, at = period.begins, period.ends, max(after.at, period.begins)
+            return await db.fetch(DOSSIERS[figure], units, procedure, begins, ends, at, after.code, limit)
         case Dated(buckets=buckets):
             return await db.fetch(DOSSIERS[figure], units, buckets, procedure, period.begins, period.ends, *place)
         case Pending(classes=classes, before=before):

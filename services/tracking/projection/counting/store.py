@@ -5,102 +5,122 @@ counts everything plainly runs each of them.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from kit.db import Connection
 from services.tracking.projection.counting.domain import Facts
 
-# ── what one dossier adds to the counters ─────────────────────────────────────────────────────────────────────
-# One definition, for what an event changes, for counting everything anew, and for tests that compare the two. `d` is a
-# row of dossier_facts; `what` happened, at which unit it counts, when, and how often (-1: it left a stock). A dossier
-# counts where its unit decides; what the desk answers for counts at the desk.
+# ── what dossiers add to the counters ─────────────────────────────────────────────────────────────────────────
+# One definition, for what a batch of events changes and for counting everything anew. `counted` are rows of
+# dossier_facts with `sign`: 1 to add what they add, -1 to take it away. A dossier counts where its unit decides; what
+# the desk answers for counts at the desk. What cannot have changed is left out: `is_new`, `spans_before` and
+# `asks_before` say what was counted already.
 
-MOMENTS = """
-    -- what one dossier adds
-    SELECT what, unit, at, n FROM (VALUES
-        ('received', d.competent_unit, d.submitted_at, 1),
-        ('accepted', d.competent_unit, d.accepted_at, 1),
-        ('ended', d.competent_unit, CASE WHEN d.submitted_at IS NOT NULL THEN d.ended_at END, 1),
-        ('missed', d.receiving_unit, d.reception_missed_at, 1),
-        ('apologised', d.competent_unit, d.apologised_at, 1),
-        ('paid', d.competent_unit, d.paid_at, 1)
-    ) AS dated (what, unit, at, n)
-    UNION ALL
-    SELECT change.what, d.competent_unit, change.at, change.n
-    FROM unnest(d.span_class, d.span_since, d.span_due) WITH ORDINALITY AS span (class, since, due, i)
-    CROSS JOIN LATERAL (SELECT coalesce(d.span_since[span.i + 1], d.ended_at) AS until) AS later
-    CROSS JOIN LATERAL (VALUES
-        (span.class, span.since, 1),
-        (span.class, later.until, -1),
-        ('over', CASE WHEN later.until IS NULL OR greatest(span.since, span.due) < later.until
-                 THEN greatest(span.since, span.due) END, 1),
-        ('over', CASE WHEN greatest(span.since, span.due) < later.until THEN later.until END, -1)
-    ) AS change (what, at, n)
-    WHERE change.what <> 'over' OR span.due IS NOT NULL
-    UNION ALL
-    SELECT kind.what, CASE asked.stage WHEN 'intake' THEN d.receiving_unit ELSE d.competent_unit END, asked.at, 1
-    FROM unnest(d.asked_stage, d.asked_at, d.asked_violation) WITH ORDINALITY AS asked (stage, at, violation, i)
-    CROSS JOIN LATERAL (VALUES
-        ('asked', true), ('asked_again', asked.i = 2), ('violation', asked.violation)) AS kind (what, holds)
-    WHERE kind.holds
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One counter: which rows count, when, where, how much."""
+
+    at: str
+    holds: str = "true"
+    n: str = "1"
+    unit: str = "competent_unit"
+    of: str = "counted"
+
+
+def _received(holds: str = "true", n: str = "1") -> Measure:
+    return Measure("submitted_at", f"is_new AND {holds}", n)
+
+
+def _ended(holds: str) -> Measure:
+    return Measure("ended_at", f"submitted_at IS NOT NULL AND {holds}")
+
+
+def _level(kind: str) -> tuple[Measure, Measure]:
+    """A stock grows by what enters the class and shrinks by what leaves it."""
+    return Measure("since", f"class = '{kind}'", of="spans"), Measure("until", f"class = '{kind}'", "-1", of="spans")
+
+
+MEASURES: Mapping[str, tuple[Measure, ...]] = {
+    "received_online": (_received("channel = 'online'"),),
+    "received_direct": (_received("channel = 'direct'"),),
+    "received_post": (_received("channel = 'post'"),),
+    "received_offered": (_received("offered_online"),),
+    "reusing": (_received("from_store + from_database > 0"),),
+    "components": (_received("components > 0", "components"),),
+    "components_store": (_received("from_store > 0", "from_store"),),
+    "components_database": (_received("from_database > 0", "from_database"),),
+    "papers": (_received("papers > 0", "papers"),),
+    "papers_digitised": (_received("papers_scanned > 0", "papers_scanned"),),
+    "accepted": (Measure("accepted_at"),),
+    "settled_early": (_ended("outcome = 'early'"),),
+    "settled_on_time": (_ended("outcome = 'on_time'"),),
+    "settled_late": (_ended("outcome = 'late'"),),
+    "results_digital": (_ended("outcome IN ('early', 'on_time', 'late') AND result_electronic"),),
+    "refused_intake": (_ended("outcome = 'refused_intake'"),),
+    "refused": (_ended("outcome = 'refused'"),),
+    "withdrawn": (_ended("outcome = 'withdrawn'"),),
+    "stopped": (_ended("outcome = 'stopped'"),),
+    "closed": (_ended("outcome = 'closed'"),),
+    "reception_missed": (Measure("reception_missed_at", unit="receiving_unit"),),
+    "apologies": (Measure("apologised_at"),),
+    "supplements": (Measure("at", of="asks", unit="unit"),),
+    "supplemented_again": (Measure("at", "i = 2", of="asks", unit="unit"),),
+    "violations": (Measure("at", "violation", of="asks", unit="unit"),),
+    "paid": (Measure("paid_at"),),
+    "paid_online": (Measure("paid_at", "paid_online"),),
+    "reception_net": _level("reception"),
+    "running_net": _level("running"),
+    "supplement_net": _level("supplement"),
+    "obligation_net": _level("obligation"),
+    "over_net": (
+        Measure("over_since", "over_since < until OR until IS NULL", of="spans"),
+        Measure("until", "over_since < until", "-1", of="spans"),
+    ),
+}
+COUNTERS = tuple(MEASURES)
+_COLUMNS = ", ".join(COUNTERS)
+
+
+_BRANCH = """-- what one counter counts
+    SELECT {unit}, procedure_code, {at}, '{name}', sign * {n} FROM {of}
+    WHERE {at} IS NOT NULL AND {unit} IS NOT NULL AND ({holds})
 """
 
-MEASURES: Mapping[str, str] = {
-    "received_online": "what = 'received' AND channel = 'online'",
-    "received_direct": "what = 'received' AND channel = 'direct'",
-    "received_post": "what = 'received' AND channel = 'post'",
-    "received_offered": "what = 'received' AND offered_online",
-    "reusing": "what = 'received' AND from_store + from_database > 0",
-    "accepted": "what = 'accepted'",
-    "settled_early": "what = 'ended' AND outcome = 'early'",
-    "settled_on_time": "what = 'ended' AND outcome = 'on_time'",
-    "settled_late": "what = 'ended' AND outcome = 'late'",
-    "results_digital": "what = 'ended' AND outcome IN ('early', 'on_time', 'late') AND result_electronic",
-    "refused_intake": "what = 'ended' AND outcome = 'refused_intake'",
-    "refused": "what = 'ended' AND outcome = 'refused'",
-    "withdrawn": "what = 'ended' AND outcome = 'withdrawn'",
-    "stopped": "what = 'ended' AND outcome = 'stopped'",
-    "closed": "what = 'ended' AND outcome = 'closed'",
-    "reception_missed": "what = 'missed'",
-    "apologies": "what = 'apologised'",
-    "supplements": "what = 'asked'",
-    "supplemented_again": "what = 'asked_again'",
-    "violations": "what = 'violation'",
-    "paid": "what = 'paid'",
-    "paid_online": "what = 'paid' AND paid_online",
-    "reception_net": "what = 'reception'",
-    "running_net": "what = 'running'",
-    "supplement_net": "what = 'supplement'",
-    "obligation_net": "what = 'obligation'",
-    "over_net": "what = 'over'",
-}
-"""Counter → which moments it counts."""
 
-WEIGHTS: Mapping[str, str] = {
-    "components": "components",
-    "components_store": "from_store",
-    "components_database": "from_database",
-    "papers": "papers",
-    "papers_digitised": "papers_scanned",
-}
-"""Counter of components → how many a received dossier adds."""
+def _branch(name: str, m: Measure) -> str:
+    return _BRANCH.format(name=name, unit=m.unit, at=m.at, n=m.n, of=m.of, holds=m.holds)
 
-COUNTERS = (*MEASURES, *WEIGHTS)
 
-_SUMS = ",\n    ".join(
-    [f"coalesce(sum(sign * n) FILTER (WHERE {holds}), 0) AS {name}" for name, holds in MEASURES.items()]
-    + [f"coalesce(sum(sign * {n}) FILTER (WHERE what = 'received'), 0) AS {name}" for name, n in WEIGHTS.items()]
-)
+_MOMENTS = "UNION ALL ".join(_branch(name, m) for name, several in MEASURES.items() for m in several)
+_SUMS = ", ".join(f"coalesce(sum(n) FILTER (WHERE counter = '{name}'), 0) AS {name}" for name in COUNTERS)
 
 _ADDED_UP = f"""
--- moments added up
-SELECT moment.unit, d.procedure_code, date_trunc('month', moment.at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS month,
-    {_SUMS}
-FROM counted AS d CROSS JOIN LATERAL ({MOMENTS}) AS moment
-WHERE moment.at IS NOT NULL AND moment.unit IS NOT NULL
-GROUP BY 1, 2, 3
+spans AS MATERIALIZED (
+    SELECT d.competent_unit, d.procedure_code, d.sign, span.class, span.since,
+        coalesce(d.span_since[span.i + 1], d.ended_at) AS until,
+        CASE WHEN span.due IS NOT NULL THEN greatest(span.since, span.due) END AS over_since
+    FROM counted AS d
+    CROSS JOIN LATERAL unnest(d.span_class, d.span_since, d.span_due) WITH ORDINALITY AS span (class, since, due, i)
+    WHERE span.i >= d.spans_before
+), asks AS MATERIALIZED (
+    SELECT CASE asked.stage WHEN 'intake' THEN d.receiving_unit ELSE d.competent_unit END AS unit, d.procedure_code,
+        d.sign, asked.at, asked.violation, asked.i
+    FROM counted AS d
+    CROSS JOIN LATERAL unnest(d.asked_stage, d.asked_at, d.asked_violation) WITH ORDINALITY
+        AS asked (stage, at, violation, i)
+    WHERE asked.i > d.asks_before
+), moments (unit, procedure_code, at, counter, n) AS (
+    {_MOMENTS}
+), by_counter AS (
+    SELECT unit, procedure_code, date_trunc('month', at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS month, counter,
+        sum(n) AS n
+    FROM moments GROUP BY 1, 2, 3, 4 HAVING sum(n) <> 0
+), added AS (
+    SELECT unit, procedure_code, month, {_SUMS} FROM by_counter GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+)
 """  # noqa: S608 (made of constants)
-
-_COLUMNS = ", ".join(COUNTERS)
 _ADDED_ON = ",\n    ".join(f"{name} = known.{name} + excluded.{name}" for name in COUNTERS)
 
 # ── an event changes the facts of a dossier, and the counters by the difference ───────────────────────────────
@@ -112,23 +132,38 @@ FACTS = (
     "span_since", "span_due", "asked_stage", "asked_at", "asked_violation", "paid_at", "paid_online",
 )  # fmt: skip
 
-_GIVEN = """
-    code text, version int, payment_version int, procedure_code text, receiving_unit text, competent_unit text,
-    channel text, offered_online boolean, submitted_at timestamptz, accepted_at timestamptz, outcome text,
-    ended_at timestamptz, result_electronic boolean, components int, from_store int, from_database int, papers int,
-    papers_scanned int, reception_missed_at timestamptz, apologised_at timestamptz, span_version int[],
-    span_class text[], span_since timestamptz[], span_due timestamptz[], asked_version int[], asked_stage text[],
-    asked_at timestamptz[], asked_violation boolean[], paid_at timestamptz, paid_online boolean
-"""
+_TYPES: Mapping[str, str] = {
+    "code": "text", "version": "int", "payment_version": "int", "procedure_code": "text", "receiving_unit": "text",
+    "competent_unit": "text", "channel": "text", "offered_online": "boolean", "submitted_at": "timestamptz",
+    "accepted_at": "timestamptz", "outcome": "text", "ended_at": "timestamptz", "result_electronic": "boolean",
+    "components": "int", "from_store": "int", "from_database": "int", "papers": "int", "papers_scanned": "int",
+    "reception_missed_at": "timestamptz", "apologised_at": "timestamptz", "paid_at": "timestamptz",
+    "paid_online": "boolean",
+}  # fmt: skip
+_LISTS: Mapping[str, str] = {
+    "span_version": "int[]", "span_class": "text[]", "span_since": "timestamptz[]", "span_due": "timestamptz[]",
+    "asked_version": "int[]", "asked_stage": "text[]", "asked_at": "timestamptz[]", "asked_violation": "boolean[]",
+}  # fmt: skip
+"""What a change may say. Lists come written out: a list of lists would be an array of two dimensions."""
+_SAID = (*_TYPES, *_LISTS)
+_GIVEN = ", ".join(
+    [f"${n}::{_TYPES.get(name, 'text')}[]" for n, name in enumerate(_SAID, 1)],
+)
+_READ = ", ".join([*_TYPES, *(f"{name}::{kind} AS {name}" for name, kind in _LISTS.items())])
 
 _SET = ", ".join(f"{name} = excluded.{name}" for name in FACTS if name != "code")
+
+_ALREADY = """
+    b.submitted_at IS NULL AS is_new, coalesce(cardinality(b.span_class), 0) AS spans_before,
+    coalesce(cardinality(b.asked_at), 0) AS asks_before
+"""
 
 COUNT = f"""
 -- the facts of a batch, and what they change
 WITH given AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS given ({_GIVEN})
+    SELECT {_READ} FROM unnest({_GIVEN}) AS given ({", ".join(_SAID)})
 ), before AS MATERIALIZED (
-    SELECT d.* FROM dossier_facts AS d JOIN given USING (code)
+    SELECT * FROM dossier_facts WHERE code = ANY($1::text[])
 ), after AS MATERIALIZED (
     SELECT
         g.code,
@@ -169,18 +204,18 @@ WITH given AS MATERIALIZED (
 ), kept AS (
     INSERT INTO dossier_facts ({", ".join(FACTS)}) SELECT {", ".join(FACTS)} FROM after
     ON CONFLICT (code) DO UPDATE SET {_SET}
-), counted AS (
-    SELECT {", ".join(FACTS)}, 1 AS sign FROM after
+), counted AS MATERIALIZED (
+    SELECT {", ".join(f"a.{name}" for name in FACTS)}, 1 AS sign, {_ALREADY}
+    FROM after AS a LEFT JOIN before AS b USING (code)
     UNION ALL
-    SELECT {", ".join(f"b.{name}" for name in FACTS)}, -1 FROM before AS b JOIN after USING (code)
+    SELECT {", ".join(f"b.{name}" for name in FACTS)}, -1, {_ALREADY}
+    FROM before AS b JOIN after AS a USING (code)
 ), slot AS MATERIALIZED (
     SELECT i::smallint FROM generate_series(0, 63) AS i
     WHERE pg_try_advisory_xact_lock(hashtext('statistics'), i) LIMIT 1
-)
+), {_ADDED_UP} -- added to the counters
 INSERT INTO statistics AS known (slot, unit, procedure_code, month, {_COLUMNS})
-SELECT coalesce((SELECT i FROM slot), 0), * FROM ({_ADDED_UP}) AS added
-WHERE ({_COLUMNS}) IS DISTINCT FROM ({", ".join("0" for _ in COUNTERS)})
-ORDER BY unit, procedure_code, month
+SELECT coalesce((SELECT i FROM slot), 0), * FROM added
 ON CONFLICT (unit, procedure_code, month, slot) DO UPDATE SET
     {_ADDED_ON}
 """  # noqa: S608 (made of constants)
@@ -194,14 +229,30 @@ async def count(tx: Connection, facts: Sequence[Facts]) -> None:
     counters of a slot are written by one transaction at a time, and the first free slot is taken: nobody waits.
     """
     if facts:
-        await tx.execute(COUNT, facts)
+        await tx.execute(COUNT, *(_column(facts, name) for name in _SAID))
+
+
+def _column(facts: Sequence[Facts], name: str) -> list[Any]:
+    """One value a dossier; `unnest` fills a short list with nulls, so a column that nobody sets is not even sent."""
+    if not any(name in each for each in facts):
+        return []
+    if name in _LISTS:
+        return [_written(each[name]) if name in each else None for each in facts]
+    return [each.get(name) for each in facts]
+
+
+def _written(values: Sequence[Any]) -> str:
+    """A list as PostgreSQL writes it; none of the words in ours needs more than quotes."""
+    return "{" + ",".join("NULL" if value is None else f'"{value}"' for value in values) + "}"
 
 
 RECOUNT = f"""
 -- the facts of a batch, and what they change
-WITH counted AS (SELECT *, 1 AS sign FROM dossier_facts)
+WITH counted AS NOT MATERIALIZED (
+    SELECT *, 1 AS sign, true AS is_new, 0 AS spans_before, 0 AS asks_before FROM dossier_facts
+), {_ADDED_UP} -- added to the counters
 INSERT INTO statistics (slot, unit, procedure_code, month, {_COLUMNS})
-SELECT 0, * FROM ({_ADDED_UP}) AS added
+SELECT 0, * FROM added
 """  # noqa: S608 (made of constants)
 FORGET = "DELETE FROM statistics"
 
