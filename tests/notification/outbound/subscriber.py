@@ -109,6 +109,38 @@ async def subscribing(behaviour: Behaviour = OK, tls: ssl.SSLContext | None = No
         await asyncio.gather(*at_work, return_exceptions=True)
 
 
+@asynccontextmanager
+async def tunnelling(port: int) -> AsyncIterator[tuple[str, list[str]]]:
+    """An egress proxy that leads every CONNECT to this port: its address, and what it was asked for."""
+    asked: list[str] = []
+    at_work: set[asyncio.Task[None]] = set()
+
+    async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[0])
+        back, on = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(_pour(reader, on), _pour(back, writer))
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(tunnel(reader, writer))
+        at_work.add(task)
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+    finally:
+        server.close()
+        for task in at_work:
+            task.cancel()
+        await asyncio.gather(*at_work, return_exceptions=True)
+
+
+async def _pour(source: asyncio.StreamReader, into: asyncio.StreamWriter) -> None:
+    while part := await source.read(65536):
+        into.write(part)
+    into.close()
+
+
 async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Received | None:
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")

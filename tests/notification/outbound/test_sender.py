@@ -32,6 +32,7 @@ from tests.notification.outbound.subscriber import (
     serving,
     silence,
     subscribing,
+    tunnelling,
     writes,
 )
 
@@ -320,6 +321,21 @@ async def test_a_handshake_that_never_ends_is_a_connect_timeout(sender: Sender) 
     async with subscribing(silence) as plain:
         answer = await post(sender, endpoint(f"https://localhost:{plain.port}/"))
     assert answer == Deferred(Trouble.CONNECT_TIMEOUT)
+
+
+async def test_behind_an_egress_proxy_tls_is_still_spoken_with_the_subscriber(
+    authority: Authority, tmp_path: Path
+) -> None:
+    async with (
+        subscribing(tls=serving(*authority.issue(AGENCY), tmp_path)) as subscriber,
+        tunnelling(subscriber.port) as (proxy, asked),
+        Sender(Reach(ports=frozenset({subscriber.port})), QUICK, proxy=proxy) as sender,
+    ):
+        there = endpoint(subscriber.url(AGENCY), authority=authority.pem)
+        assert await post(sender, there) == Accepted(200)
+        untrusted = await post(sender, endpoint(subscriber.url(AGENCY)))
+    assert asked[0] == f"CONNECT {AGENCY}:{subscriber.port} HTTP/1.1"
+    assert untrusted == Deferred(Trouble.CERTIFICATE_UNTRUSTED)
 
 
 async def test_our_certificate_is_shown_to_who_asks_for_it(

@@ -8,10 +8,10 @@
 set -eu
 url=$1
 
-token() { # lasts five minutes
-    curl --silent --show-error --fail "$IDENTITY/oauth/token" \
+token() { # lasts five minutes; the secret goes in by standard input, so that no list of processes shows it
+    printf '%s' "$SECRET" | curl --silent --show-error --fail "$IDENTITY/oauth/token" \
         --data grant_type=client_credentials --data audience=notification \
-        --data-urlencode "client_id=$NAME" --data-urlencode "client_secret=$SECRET" |
+        --data-urlencode "client_id=$NAME" --data-urlencode client_secret@- |
         sed 's/.*"access_token": *"\([^"]*\)".*/\1/'
 }
 
