@@ -17,6 +17,7 @@ from deploy.local.trouble import Trouble
 from kit.db import Database, migrate
 from tests import scanners
 from tests.collector import Collector
+from tests.kafka.logins import logins
 from tests.scanners import Listening
 
 MakeDatabase = Callable[..., Awaitable[Database]]
@@ -34,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     signer = "where the signing keys of the dossier tests are kept; pkcs11 needs the package softhsm2"
     parser.addoption("--keys", choices=["pkcs12", "pkcs11", "csc"], default="pkcs12", help=signer)
     parser.addoption("--infra", choices=sorted(KINDS), default="embedded", help=where)
+    listener = "secured: services log in with their own names, and have the registry's rights only (embedded servers)"
+    parser.addoption("--kafka", choices=["plain", "secured"], default="plain", help=listener)
     which = "the virus scanner: ours that stands in, or Debian's clamd with a database made by hand"
     parser.addoption("--scanner", choices=sorted(scanners.KINDS), default="standin", help=which)
 
@@ -115,9 +118,14 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="session")
-async def stack(infra: Infra, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def stack(
+    infra: Infra, collector: Collector, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[Stack]:
     """Every service and stand-in as a process of its own, on the session's servers."""
-    running = Stack(infra, tmp_path_factory.mktemp("stack"))
+    secured = infra.secured if request.config.getoption("--kafka") == "secured" else None
+    if request.config.getoption("--kafka") == "secured" and not secured:
+        pytest.exit("--kafka secured needs the embedded servers", returncode=1)
+    running = Stack(infra, tmp_path_factory.mktemp("stack"), await logins(secured) if secured else {})
     try:
         await running.up(env={"MOTCUA_OTLP_URL": collector.url})
         yield running

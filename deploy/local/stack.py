@@ -16,9 +16,12 @@ from deploy.local.system import START_TIMEOUT, System
 class Stack:
     """Nothing here is started again by itself: a test that kills decides when the dead come back."""
 
-    def __init__(self, infra: Infra, folder: Path) -> None:
-        """`folder`: for secrets and logs; the databases are this stack's own, the topics are shared."""
-        self.infra, self.logs = infra, folder / "logs"
+    def __init__(self, infra: Infra, folder: Path, told: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        """`folder`: for secrets and logs; the databases are this stack's own, the topics are shared.
+
+        `told`: what a service, by name, is told beside what the site says.
+        """
+        self.infra, self.logs, self._told = infra, folder / "logs", told or {}
         self.site = Site(
             ports.free(ports.DEFAULT),
             ensure_secrets(folder / "secrets"),
@@ -53,7 +56,7 @@ class Stack:
         called = name or service
         if called != service:
             port = port or ports.free([called])[called]
-        extra = {"MOTCUA_ROLES": roles, **(env or {})}
+        extra = {"MOTCUA_ROLES": roles, **self._told.get(service, {}), **(env or {})}
         self.system.add(programs.service(self.site, service, self.logs, replica=called, port=port, env=extra))
         self._replica_of[called] = service
         return called
