@@ -109,6 +109,8 @@ async def test_nothing_is_lost_or_out_of_order_with_a_subscriber_that_fails_at_r
         for n in range(0, 12, 3):
             await house.hear(*[event for one in range(n, n + 3) for event in life(one, 4)])
         await eventually(lambda: receiver.histories() == histories(12, 4), within=20)
+    before = {(got.version, got.headers.get("motcua-previous-version")) for got in receiver.received}
+    assert before == {(1, None), (2, "1"), (3, "2"), (4, "3")}
 
 
 async def test_a_subscriber_that_was_down_gets_all_it_missed_in_order(house: House) -> None:
@@ -312,3 +314,13 @@ async def test_what_is_old_is_forgotten_and_blocks_nobody(house: House) -> None:
 
 async def _waits(house: House, subscription: UUID, events: int) -> bool:
     return (await house.see(subscription))["waiting"] == events
+
+
+async def test_a_subscription_that_cannot_be_opened_is_nobody_elses_trouble(house: House) -> None:
+    async with receiving() as receiver, receiving() as unlucky, house.delivering():
+        locked = await house.subscribe(unlucky.url, name=POLICE)
+        await house.db.execute("UPDATE subscription SET key = $2, version = 2 WHERE id = $1", locked, bytes(64))
+        await house.subscribe(receiver.url)
+        await house.hear(*life(1, 2))
+        await eventually(lambda: len(receiver.received) == 2)
+    assert unlucky.received == []

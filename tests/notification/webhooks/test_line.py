@@ -114,7 +114,7 @@ class World:
     def read(self) -> None:
         follow = [one for one in self.journal if one.seq > self.line.reading][: self.chance.randint(1, 5)]
         if follow and self.line.has_room(self.now):
-            self.line.take([item_of(one, replayed=False, previous=None) for one in follow], follow[-1].seq)
+            self.line.take([item_of(one, replayed=False) for one in follow], follow[-1].seq)
 
     def send(self) -> None:
         if item := self.line.next(self.now):
@@ -169,7 +169,7 @@ def test_nothing_overtakes_and_nothing_is_lost_whatever_happens(seed: int) -> No
 
 def running(*entries: Entry, at_once: int = 4) -> Line:
     line = Line(subscription(at_once), "H99", Nowhere())
-    line.take([item_of(one, replayed=False, previous=None) for one in entries], len(entries))
+    line.take([item_of(one, replayed=False) for one in entries], len(entries))
     return line
 
 

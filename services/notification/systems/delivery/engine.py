@@ -10,6 +10,7 @@ import hashlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,11 +24,10 @@ from kit.clock import now
 from kit.db import Database, is_transient
 from services.notification.systems.delivery import store
 from services.notification.systems.delivery.domain import Accepted, Deferred, Destination, Outcome, Trouble
-from services.notification.systems.delivery.feed import Feed
+from services.notification.systems.delivery.feed import BATCH, Feed
 from services.notification.systems.delivery.line import Changes, Item, Line, item_of
 from services.notification.systems.delivery.store import Lease, News
 from services.notification.systems.journal import store as journal
-from services.notification.systems.journal.domain import Entry
 from services.notification.systems.subscriptions import store as subscriptions
 from services.notification.systems.subscriptions.domain import Reason, Subscription
 
@@ -115,7 +115,8 @@ class Engine:
             line.stopped |= wanted is None or wanted.version != line.subscription.version
         await self._let_go(db)
         kept = await store.renew(db, self._lines.values(), LEASE)
-        self._lines = {key: line for key, line in self._lines.items() if key in kept}
+        for lost in [line for key, line in self._lines.items() if key not in kept]:
+            self._lose(lost)
         await self._take(db, [s for s in active.values() if s.id not in self._lines])
         self._leased_until = began + LEASE.total_seconds() - MARGIN
         await asyncio.sleep(SYNC)
@@ -126,6 +127,12 @@ class Engine:
         if ended:
             await store.release(db, ended)
         for line in ended:
+            self._lose(line)
+
+    def _lose(self, line: Line) -> None:
+        """It is somebody else's, or nobody's: what is under way may end, nothing more is sent."""
+        line.stopped = True
+        if self._lines.get(line.subscription.id) is line:
             del self._lines[line.subscription.id]
 
     async def _take(self, db: Database, wanted: Sequence[Subscription]) -> None:
@@ -143,9 +150,16 @@ class Engine:
         self, db: Database, subscription: Subscription, lease: Lease, blocked: set[tuple[str, str]]
     ) -> None:
         agency = self._agency(subscription.subscriber)
-        destination = await self._destinations[subscription.kind](db, subscription) if agency is not None else None
+        try:
+            destination = await self._destinations[subscription.kind](db, subscription) if agency is not None else None
+        except Exception as exc:  # one that cannot be opened is nobody else's trouble; it is tried again
+            if is_transient(exc):
+                raise
+            log.exception("subscription.not_opened", name=str(subscription.id), error=type(exc).__name__)
+            return
         if agency is None or destination is None:
             log.error("subscription.disabled", name=str(subscription.id), reason=Reason.NOT_AGREED)
+            DISABLED.labels(Reason.NOT_AGREED).inc()
             await subscriptions.disable(db, subscription.id, Reason.NOT_AGREED)
             return
         self._lines[subscription.id] = Line(
@@ -157,50 +171,45 @@ class Engine:
 
     async def _pump(self, db: Database) -> None:
         """Read what is new, give each line what is for it, and send what may be sent."""
-        more = False
-        if self._feed and self._lines:
-            before = self._feed.end
-            more = await self._feed.read(db)
-            for line in list(self._lines.values()):
-                await self._fill(db, line, self._feed)
-            await self._take_rows(db)
-            for line in list(self._lines.values()):
-                self._send_next(db, line)
-            self._busy_until = time.monotonic() + BUSY_FOR if self._feed.end != before else self._busy_until
+        if not self._feed or not self._lines:
+            await asyncio.sleep(IDLE_POLL)
+            return
+        before = self._feed.end
+        more = await self._feed.read(db)
+        for line in list(self._lines.values()):
+            more |= await self._fill(db, line, self._feed)
+        await self._take_rows(db)
+        for line in list(self._lines.values()):
+            self._send_next(db, line)
+        if self._feed.end != before:
+            self._busy_until = time.monotonic() + BUSY_FOR
         if not more:
             await asyncio.sleep(POLL if time.monotonic() < self._busy_until else IDLE_POLL)
 
-    async def _fill(self, db: Database, line: Line, feed: Feed) -> None:
-        if line.reading < feed.end and line.has_room(now()):
-            entries = await feed.after(db, line.reading)
-            wanted = [entry for entry in entries if line.wants(entry)]
-            previous = await self._previous(db, line, wanted)
-            items = [
-                item_of(entry, replayed=entry.seq <= line.replay_until, previous=version)
-                for entry, version in zip(wanted, previous, strict=True)
-            ]
-            if entries:
-                line.take(items, entries[-1].seq)
-
-    async def _previous(self, db: Database, line: Line, wanted: Sequence[Entry]) -> Sequence[int | None]:
-        """The versions before these: the number before, unless types are passed over."""
-        types = line.subscription.filters.types
-        if not wanted or not types:
-            return [entry.kept.version - 1 or None for entry in wanted]
-        events = [(entry.kept.channel, entry.kept.dossier_code, entry.kept.version) for entry in wanted]
-        return await store.previous_versions(db, events, types)
+    async def _fill(self, db: Database, line: Line, feed: Feed) -> bool:
+        """Give the line what follows; whether there may be more for it at once."""
+        if line.reading >= feed.end or not line.has_room(now()):
+            return False
+        entries = await feed.after(db, line.reading)
+        items = [item_of(entry, replayed=entry.seq <= line.replay_until) for entry in entries if line.wants(entry)]
+        items = await _with_previous(db, line, items)
+        if entries:
+            line.take(items, entries[-1].seq)
+        return len(entries) == BATCH
 
     async def _take_rows(self, db: Database) -> None:
-        """Now and then: what is to be tried again."""
+        """Now and then: what is to be tried again. Not while outcomes are stored: what is done would be sent twice."""
         if time.monotonic() < self._rows_looked_at + LOOK_AT_ROWS:
             return
         self._rows_looked_at = time.monotonic()
-        wanted = {
-            line.subscription.id: 2 * line.subscription.at_once for line in self._lines.values() if line.has_room(now())
-        }
-        for subscription, item in await store.due(db, wanted) if wanted else []:
-            if line := self._lines.get(subscription):
-                line.take_rows([item])
+        async with self._storing:
+            lines = {line.subscription.id: line for line in self._lines.values() if line.has_room(now())}
+            at_most = {key: 2 * line.subscription.at_once for key, line in lines.items()}
+            due: dict[UUID, list[Item]] = {}
+            for subscription, item in await store.due(db, at_most) if at_most else []:
+                due.setdefault(subscription, []).append(item)
+            for key, items in due.items():
+                lines[key].take_rows(await _with_previous(db, lines[key], items))
 
     def _send_next(self, db: Database, line: Line) -> None:
         while time.monotonic() < self._leased_until and (item := line.next(now())):
@@ -244,13 +253,28 @@ class Engine:
     def _stored(self, news: News, free: set[tuple[str, str]] | None) -> None:
         line = news.line
         if free is None:  # somebody else has the line, or turned it back
-            self._lines.pop(line.subscription.id, None)
-            line.stopped = True
+            self._lose(line)
             return
         line.stored_position, line.stored_failing_since = news.position, news.failing_since
         line.flushed(news.changes, free)
         BEHIND.labels(str(line.subscription.id)).set(max(self._feed.end - news.position, 0) if self._feed else 0)
         _alarm(line, news.changes)
+
+
+async def _with_previous(db: Database, line: Line, items: list[Item]) -> list[Item]:
+    """With the versions that were sent before these: the numbers before, unless types are passed over."""
+    types = line.subscription.filters.types
+    if not items:
+        return items
+    if types:
+        events = [(*item.unit, item.outgoing.version) for item in items]
+        before: Sequence[int | None] = await store.previous_versions(db, events, types)
+    else:
+        before = [item.outgoing.version - 1 or None for item in items]
+    return [
+        replace(item, outgoing=replace(item.outgoing, previous_version=version))
+        for item, version in zip(items, before, strict=True)
+    ]
 
 
 def _mine(subscription: UUID, courier: UUID, couriers: Iterable[UUID]) -> bool:

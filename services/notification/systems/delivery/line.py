@@ -272,14 +272,14 @@ class Line:
         self.blocked.difference_update(set(free) - self.changes.touched())
 
 
-def item_of(entry: Entry, *, replayed: bool, previous: int | None) -> Item:
+def item_of(entry: Entry, *, replayed: bool) -> Item:
     """An event of the journal, to be sent for the first time to somebody."""
     kept = entry.kept
     return Item(
         entry.seq,
         Outgoing(
             kept.event_id, kept.ce_type, kept.channel, kept.dossier_code, kept.version, kept.occurred_at, kept.body,
-            kept.traceparent, replayed, previous,
+            kept.traceparent, replayed,
         ),
     )  # fmt: skip
 

@@ -121,7 +121,7 @@ async def due(db: Database, wanted: Mapping[UUID, int]) -> list[tuple[UUID, Item
 
 
 def _due(row: asyncpg.Record) -> Item:
-    return again(item_of(entry(row), replayed=row["replayed"], previous=None), row["attempts"], row["failing_since"])
+    return again(item_of(entry(row), replayed=row["replayed"]), row["attempts"], row["failing_since"])
 
 
 PREVIOUS = """
