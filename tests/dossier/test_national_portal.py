@@ -266,6 +266,11 @@ async def test_the_portals_troubles_pass_or_do_not(province: Province, capsys: p
     for how, outcome in TROUBLES:
         await province.behave(**how)
         assert await province.synchronise(code) == [outcome], how
+    async with Portal(Settings(national_sync_url="http://127.0.0.1:9")) as nowhere:
+        (filed,) = await province.outgoing(code)
+        assert await National(nowhere, {}).deliver(filed, 1) == Deferred(Trouble.CONNECTION)
+        unknown = replace(filed, ce_type="vn.motcua.dossier.SomethingNew.v1")
+        assert await National(nowhere, {}).deliver(unknown, 1) == TAKEN
     said = capsys.readouterr()
     assert "national.not_taken" in said.out + said.err
     assert "Nguyễn" not in said.out + said.err, "nobody's name is logged"
@@ -295,7 +300,8 @@ async def test_the_engine_brings_it_there_and_what_the_portal_lost_is_found_and_
     province: Province, make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The built-in subscription: alarms while it is late, and differences that are named and mended."""
-    db, code = await make_database("notification"), await province.office.issued()
+    db, code = await make_database("notification"), await province.office.submitted()
+    await province.office.act(code, "acceptance")
     monkeypatch.setenv("MOTCUA_DATABASE_URL", db.url)
     monkeypatch.setenv("MOTCUA_NATIONAL_SYNC_URL", province.address)
     monkeypatch.setenv("MOTCUA_NATIONAL_SYNC_CLIENT_ID", "H99")
@@ -306,7 +312,7 @@ async def test_the_engine_brings_it_there_and_what_the_portal_lost_is_found_and_
     assert watching.OLDEST._value.get() > 600
 
     async with delivering(db):
-        await eventually(lambda: province.status(code) == "10", within=20)
+        await eventually(lambda: province.status(code) == "2", within=20)
         before = province.shown(code)["progress"]
         await eventually(lambda: is_done(db))
         assert await operator(db, "check", "--since", str(now().date())) == (0, ["nothing differs"])
@@ -316,12 +322,12 @@ async def test_the_engine_brings_it_there_and_what_the_portal_lost_is_found_and_
         status, (line, total) = await operator(db, "check", "--since", str(now().date()))
         assert (status, total) == (1, "1 dossiers differ")
         missing = list(range(1, len(events) + 1))
-        lacking = {"dossier_code": code, "missing": missing, "status": None, "expected": 10, "sent_again": 0}
+        lacking = {"dossier_code": code, "missing": missing, "status": None, "expected": 2, "sent_again": 0}
         assert json.loads(line) == lacking
         status, (line, _) = await operator(db, "check", "--since", str(now().date()), "--resend")
         assert (status, json.loads(line)["sent_again"]) == (0, len(events))
 
-        await eventually(lambda: province.status(code) == "10", within=20)
+        await eventually(lambda: province.status(code) == "2", within=20)
     assert province.shown(code)["progress"] == before
     assert await operator(db, "check", "--since", str(now().date())) == (0, ["nothing differs"])
 
@@ -351,21 +357,26 @@ async def delivering(db: Database) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def test_a_lost_answer_and_a_token_that_was_taken_back_leave_no_second_trace(province: Province) -> None:
+NEW = ("TraCuuHoSo", "LayMaHoSo", "TaiTepTin", "DongBoHoSo", "CapNhatTienDoHoSo")
+KNOWN = ("TraCuuHoSo", "DongBoHoSo", "CapNhatTienDoHoSo", "CapNhatTrangThaiHoSo")
+
+
+async def test_an_answer_lost_after_any_call_leaves_no_second_trace(province: Province) -> None:
+    """Each call of a filing and of its acceptance in turn is done, and nobody hears of it; tokens end meanwhile."""
     code = await province.office.submitted()
-    (filed,) = await province.outgoing(code)
-    for attempt in range(1, 7):  # each of the calls in turn is done, and its answer lost
-        await province.behave(loses_answers=1)
-        assert await province.destination.deliver(filed, attempt) == Deferred(Trouble.STATUS, 502)
-        await province.behave(expires_tokens=True)
+    await province.office.act(code, "acceptance")
+    for one, calls in zip(await province.outgoing(code), (NEW, KNOWN), strict=True):
+        for attempt, service in enumerate(calls, 1):
+            await province.behave(loses_answers_of=[service], expires_tokens=True)
+            assert await province.destination.deliver(one, attempt) == Deferred(Trouble.STATUS, 502), service
         await province.behave()
-    assert await province.destination.deliver(filed, 7) == TAKEN
+        assert await province.destination.deliver(one, 6) == TAKEN
 
-    assert (province.shown(code)["created"], province.lines(code)) == (1, [("1", "Nộp hồ sơ")])
+    assert province.lines(code) == [("1", "Nộp hồ sơ"), ("2", "Tiếp nhận hồ sơ")]
+    assert (province.status(code), province.shown(code)["created"]) == ("2", 1)
 
 
-async def test_two_channels_of_one_dossier_write_one_after_the_other(province: Province) -> None:
-    """A slow portal: the payment's record does not overtake, and nothing is created twice."""
+async def test_what_is_delivered_at_once_is_written_one_after_the_other(province: Province) -> None:
     code = await province.office.submitted()
     (filed,) = await province.outgoing(code)
     await province.behave(slow=0.02)
@@ -374,12 +385,3 @@ async def test_two_channels_of_one_dossier_write_one_after_the_other(province: P
 
     assert set(outcomes) == {TAKEN}
     assert (province.shown(code)["created"], province.lines(code)) == (1, [("1", "Nộp hồ sơ")])
-
-
-async def test_a_portal_that_nobody_reaches_is_tried_again(province: Province) -> None:
-    code = await province.office.submitted()
-    (filed,) = await province.outgoing(code)
-    async with Portal(Settings(national_sync_url="http://127.0.0.1:9")) as nowhere:
-        assert await National(nowhere, {}).deliver(filed, 1) == Deferred(Trouble.CONNECTION)
-        unknown = replace(filed, ce_type="vn.motcua.dossier.SomethingNew.v1")
-        assert await National(nowhere, {}).deliver(unknown, 1) == TAKEN

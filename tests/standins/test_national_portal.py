@@ -158,7 +158,7 @@ def test_it_misbehaves_as_told(province: Province) -> None:
 
     province.behave(refuses={"DongBoHoSo": "98"})
     assert province.create() == "98"
-    province.behave(loses_answers=1)
+    province.behave(loses_answers_of=["DongBoHoSo"])
     assert province.http.post("/DongBoHoSo", json=body, headers=headers).status_code == 502
     assert province.ask("TraCuuHoSo", {"MaHoSo": CODE}) == "00"
     province.behave(down=True)

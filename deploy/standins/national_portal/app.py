@@ -36,8 +36,8 @@ class Behaviour(BaseModel):
     """Service → the code it is refused with, before anything is done."""
     expires_tokens: bool = False
     """Every token given so far is worthless from now on."""
-    loses_answers: int = Field(default=0, ge=0)
-    """The next so many calls are done, and answered with 502."""
+    loses_answers_of: frozenset[str] = frozenset()
+    """Calls of these services are done, and answered with 502."""
 
 
 def create(portal: Portal) -> FastAPI:
@@ -145,8 +145,7 @@ async def _serve(
     await _misbehave(behaviour)
     answer = _done(portal, service, behaviour.refuses.get(service, ""), authorization, do)
     portal.note(service, answer["error_code"], dossier)
-    if behaviour.loses_answers:
-        behaviour.loses_answers -= 1
+    if service in behaviour.loses_answers_of:
         raise HTTPException(502)
     return answer
 

@@ -20,6 +20,8 @@ from contracts.payment import PaymentEvent
 VIET_NAM = timezone(timedelta(hours=7))
 ENDED = frozenset({3, 7, 8, 10})
 """Statuses after which the portal takes no other."""
+LONGEST = 2000
+"""Characters of a text; the portal refuses what is longer."""
 WITHIN = timedelta(minutes=10)
 """How soon after it happened the portal has to know (Nghị định 63/2024/NĐ-CP)."""
 
@@ -192,7 +194,7 @@ class Known:
 
 def line_of(event: DossierEvent | PaymentEvent, news: News) -> tuple[str, str]:
     """Moment and text that name the event's progress line at the portal."""
-    return local(event.occurred_at), news.text[:2000]
+    return local(event.occurred_at), news.text[:LONGEST]
 
 
 def told_before(known: Known, moment: str, text: str) -> bool:
@@ -318,7 +320,7 @@ def _supplement(one: Said, code: str) -> Json:
     return {
         "HoSoBoSungId": f"{code}/{one['round']}",
         "NguoiYeuCauBoSung": one["unit"],
-        "NoiDungBoSung": one["content"],
+        "NoiDungBoSung": one["content"][:LONGEST],
         "NgayBoSung": local(one["requested_at"]),
         "NgayTiepNhanBoSung": local(one["answered_at"]),
         "TrangThaiBoSung": "1" if one["answered_at"] else "0",
