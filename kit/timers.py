@@ -123,6 +123,8 @@ class Timers:
 
     deadlines: dict[str, Due] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    jobs_at_once: int = AT_ONCE
+    """More for a service whose jobs mostly wait for somebody outside."""
 
     def due(self, kind: str) -> Callable[[Due], Due]:
         """Register a deadline: `async def f(tx, timer)`, in one transaction with the removal of the timer."""
@@ -145,9 +147,10 @@ class Timers:
     async def run(self, db: Database) -> None:
         """Until cancelled. A database that is away is waited for."""
         async with asyncio.TaskGroup() as group:
-            for step, known in ((self.fire_next, self.deadlines), (self.work_next, self.jobs)):
+            deadlines, jobs = AT_ONCE if self.deadlines else 0, self.jobs_at_once if self.jobs else 0
+            for step, at_once in ((self.fire_next, deadlines), (self.work_next, jobs)):
                 turn = asyncio.Lock()
-                for _ in range(AT_ONCE if known else 0):
+                for _ in range(at_once):
                     group.create_task(_for_ever(partial(step, db), turn))
 
     async def fire_next(self, db: Database, found: Found = lambda: None) -> bool:

@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(add_completion=False, help="Measure Một Cửa against the bare parts it is made of.")
 
-BENCHMARKS = ("path", "timers", "catalogue", "payment", "dossier", "identity", "webhooks")
+BENCHMARKS = ("path", "timers", "catalogue", "payment", "dossier", "identity", "webhooks", "messages")
 
 
 @app.command()

@@ -4,5 +4,5 @@ from kit.timers import Timers
 from services.notification.people import timers as people
 from services.notification.people.domain import DELIVER
 
-timers = Timers()
+timers = Timers(jobs_at_once=16)
 timers.job(DELIVER, attempts=people.ATTEMPTS, lease=people.LEASE)(people.deliver)
