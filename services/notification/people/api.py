@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 import asyncpg
-from fastapi import Depends, Query
+from fastapi import Depends, Header, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.refusal import Refusal
@@ -12,6 +12,7 @@ from kit.auth import Citizen, SystemToken, system
 from kit.http import Db, Router
 from kit.problems import Unavailable
 from services.notification.people import cursors, sending, store, words
+from services.notification.people.domain import Letter
 from services.notification.people.providers import NotTaken, Unclear, Undeliverable
 from services.notification.people.tenant import province
 
@@ -45,17 +46,30 @@ async def messages(
     db: Db,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    accept_language: Annotated[str, Header(max_length=200)] = words.MOTHER_TONGUE,
 ) -> InboxPage:
-    """The citizen's own notices."""
+    """The citizen's own notices; in English where `Accept-Language` begins with it and there is such a text."""
     rows = await store.inbox_of(db, citizen.ref, cursors.position(cursor), limit + 1)
     shown = rows[:limit]
     following = cursors.cursor(shown[-1]["happened_at"], shown[-1]["id"]) if len(rows) > limit else None
-    return InboxPage(items=[_shown(row) for row in shown], next=following)
+    return InboxPage(items=[_shown(row, accept_language[:2]) for row in shown], next=following)
 
 
-def _shown(row: asyncpg.Record) -> InboxMessage:
-    at = row["happened_at"]
-    return InboxMessage(id=row["id"], dossier_code=row["dossier_code"], subject=row["subject"], body=row["body"], at=at)
+def _shown(row: asyncpg.Record, language: str) -> InboxMessage:
+    letter = _in(language, row) or Letter(row["subject"], row["body"])
+    return InboxMessage(
+        id=row["id"], dossier_code=row["dossier_code"], subject=letter.subject, body=letter.body, at=row["happened_at"]
+    )
+
+
+def _in(language: str, row: asyncpg.Record) -> Letter | None:
+    """The notice as the template says it today in another language; None if it does not, or not with these words."""
+    if language == words.MOTHER_TONGUE or language not in words.texts()[row["template"]].wordings:
+        return None
+    try:
+        return words.letter(row["template"], row["words"], language)
+    except words.TemplateFailed:
+        return None
 
 
 # ── one-time passwords ──

@@ -220,7 +220,7 @@ async def write_letter(tx: Connection, message_id: UUID, letter: Letter) -> None
 
 
 INBOX = """
-SELECT id, dossier_code, subject, body, happened_at FROM message
+SELECT id, dossier_code, template, words, subject, body, happened_at FROM message
 WHERE recipient_ref = $1 AND channel = 'in_app' AND state = 'sent' AND (happened_at, id) < ($2, $3)
 ORDER BY happened_at DESC, id DESC LIMIT $4
 """

@@ -44,6 +44,12 @@ async def test_a_citizen_reads_what_happened_newest_first(http: httpx2.AsyncClie
     assert page["next"] is None
 
 
+async def test_who_prefers_english_reads_it_where_there_is_some(http: httpx2.AsyncClient) -> None:
+    page = (await http.get("/api/v1/messages", headers={**owner(), "Accept-Language": "en-GB, vi"})).json()
+    subjects = {item["subject"] for item in page["items"]}
+    assert {f"Dossier {story.CODE} has been sent", f"Hồ sơ {story.CODE} đã trả kết quả"} <= subjects
+
+
 async def test_pages_follow_each_other_without_a_gap(http: httpx2.AsyncClient) -> None:
     whole = (await http.get("/api/v1/messages", headers=owner())).json()["items"]
     first = (await http.get("/api/v1/messages", headers=owner(), params={"limit": 4})).json()
