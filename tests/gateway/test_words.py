@@ -115,3 +115,20 @@ def test_a_local_run_may_name_none_but_a_public_one_may_not() -> None:
     assert local.knows("http://127.0.0.1:8201/authorize")
     assert not local.knows("http://127.0.0.1.evil.example:8201/")
     assert not public.knows("https://cong.example:8443/")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0, "dưới 1 phút"),
+        (59, "dưới 1 phút"),
+        (60, "1 phút"),
+        (3600, "1 giờ"),
+        (4800, "1 giờ 20 phút"),
+        (2 * 86400 + 3 * 3600 + 300, "2 ngày 3 giờ"),
+        (86400 + 300, "1 ngày"),
+        (30 * 86400, "30 ngày"),
+    ],
+)
+def test_a_duration_is_written_by_its_two_largest_units(seconds: int, written: str) -> None:
+    assert words.span(seconds) == written

@@ -142,11 +142,9 @@ def expected(unit: str) -> list[str]:
     return [events[0].dossier_code for events in reversed(mine)]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("unit", ["H99", *UNITS])
-async def test_a_units_register_holds_each_of_its_dossiers_once_and_nobody_elses(
-    http: httpx2.AsyncClient, unit: str
-) -> None:
-    assert codes(await register(http, officer(unit))) == expected(unit)
+async def test_a_units_register_holds_each_of_its_dossiers_once_and_nobody_elses(http: httpx2.AsyncClient) -> None:
+    for unit in ("H99", *UNITS):
+        assert codes(await register(http, officer(unit))) == expected(unit)
 
 
 async def test_no_list_and_no_search_ever_shows_a_dossier_outside_the_officers_scope(http: httpx2.AsyncClient) -> None:
@@ -233,33 +231,33 @@ async def test_a_persons_number_finds_their_dossiers_and_is_kept_nowhere(
     assert story.digest("000190000003") not in kept
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "' OR 1=1 --",
-        "'; DROP TABLE access; --",
-        "%%%%",
-        "____",
-        "H99%",
-        "\\\\\\\\",
-        "ＨＯ９９－０００１",
-        "٠٠٠١",
-        "Hồ sơ số một",
-        "\u202e0001-1000",
-        "0001\u0000",
-        "😀😀😀😀",
-    ],
-)
+HARMFUL = [
+    "' OR 1=1 --",
+    "'; DROP TABLE access; --",
+    "%%%%",
+    "____",
+    "H99%",
+    "\\\\\\\\",
+    "ＨＯ９９－０００１",
+    "٠٠٠١",
+    "Hồ sơ số một",
+    "\u202e0001-1000",
+    "0001\u0000",
+    "😀😀😀😀",
+]
+
+
 async def test_text_shaped_like_sql_or_unicode_finds_nothing_and_harms_nothing(
-    http: httpx2.AsyncClient, db: Database, text: str
+    http: httpx2.AsyncClient, db: Database
 ) -> None:
     before = await db.fetchval("SELECT count(*) FROM dossier_view")
-    for known in ({"code": text}, {"codes": [text]}, {"code": "0001", "procedure_code": text[:20]}):
-        answer = await http.post("/api/v1/registers/searches", json=known, headers=officer())
-        assert answer.status_code in (200, 422)
-        assert answer.json().get("items", []) == []
-    listed = await http.get("/api/v1/registers/dossiers", params={"procedure_code": text[:20]}, headers=officer())
-    assert listed.status_code in (200, 422)
+    for text in HARMFUL:
+        for known in ({"code": text}, {"codes": [text]}, {"code": "0001", "procedure_code": text[:20]}):
+            answer = await http.post("/api/v1/registers/searches", json=known, headers=officer())
+            assert answer.status_code in (200, 422), text
+            assert answer.json().get("items", []) == [], text
+        listed = await http.get("/api/v1/registers/dossiers", params={"procedure_code": text[:20]}, headers=officer())
+        assert listed.status_code in (200, 422), text
     assert await db.fetchval("SELECT count(*) FROM dossier_view") == before
 
 
@@ -280,22 +278,19 @@ async def test_a_search_that_cannot_be_answered_says_what_is_missing(
     assert answer.json()["type"] == f"urn:motcua:problem:{refusal}"
 
 
-@pytest.mark.parametrize(
-    ("period", "status"),
-    [
-        ({"from": "1976-01-01", "to": "2026-01-01"}, 422),
-        ({"from": "2026-11-02", "to": "2026-11-01"}, 422),
-        ({"from": "2025-11-22", "to": "2026-11-23"}, 422),
-        ({"from": "0001-01-01", "to": "0001-01-02"}, 422),
-        ({"from": "9999-12-31", "to": "9999-12-31"}, 422),
-        ({"from": "2025-11-23", "to": "2026-11-23"}, 200),
-    ],
-)
-async def test_a_register_is_of_one_year_at_most(http: httpx2.AsyncClient, period: dict[str, str], status: int) -> None:
-    answer = await http.get("/api/v1/registers/dossiers", params=period, headers=officer())
-    assert answer.status_code == status
-    if status == 422:
-        assert answer.json()["type"] == "urn:motcua:problem:register-period-invalid"
+async def test_a_register_is_of_one_year_at_most(http: httpx2.AsyncClient) -> None:
+    for first, last in (
+        ("1976-01-01", "2026-01-01"),
+        ("2026-11-02", "2026-11-01"),
+        ("2025-11-22", "2026-11-23"),
+        ("0001-01-01", "0001-01-02"),
+        ("9999-12-31", "9999-12-31"),
+    ):
+        asked = {"from": first, "to": last}
+        refused = await http.get("/api/v1/registers/dossiers", params=asked, headers=officer())
+        assert refused.json()["type"] == "urn:motcua:problem:register-period-invalid", asked
+    asked = {"from": "2025-11-23", "to": "2026-11-23"}
+    assert (await http.get("/api/v1/registers/dossiers", params=asked, headers=officer())).status_code == 200
 
 
 # ── who may look, and that it is written down ──
@@ -309,9 +304,9 @@ async def test_an_inspector_gives_a_reason_and_sees_the_province(http: httpx2.As
     assert codes(await register(http, INSPECTOR, reason=WHY)) == expected("H99")
 
 
-@pytest.mark.parametrize("role", ["cashier", "catalogue_editor", "catalogue_publisher", "system_admin"])
-async def test_roles_without_content_see_no_register(http: httpx2.AsyncClient, role: str) -> None:
-    assert (await http.get("/api/v1/registers/dossiers", headers=officer("H99", role))).status_code == 403
+async def test_roles_without_content_see_no_register(http: httpx2.AsyncClient) -> None:
+    for role in ("cashier", "catalogue_editor", "catalogue_publisher", "system_admin"):
+        assert (await http.get("/api/v1/registers/dossiers", headers=officer("H99", role))).status_code == 403
 
 
 async def test_citizens_and_strangers_see_no_register(http: httpx2.AsyncClient) -> None:

@@ -45,6 +45,8 @@ def first_queue(roles: tuple[str, ...]) -> str:
 @router.get("/can-bo/{key}")
 async def queue(request: Request, me: Officer, key: str) -> Response:
     """One queue of the officer's unit, the most urgent first."""
+    if "inspector" in me.roles and not any(queue.role in me.roles for queue in QUEUES.values()):
+        return go("/can-bo/so-theo-doi")
     chosen = QUEUES.get(key) or QUEUES[first_queue(me.roles)]
     found = await clients.dossier.get(f"/api/v1/queues/{chosen.key}", token=await me.token("dossier"))
     mine = [queue for queue in QUEUES.values() if queue.role in me.roles]

@@ -1,17 +1,19 @@
 """Officers' registers: Sổ theo dõi hồ sơ with its export, the search, one dossier with its way from hand to hand."""
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 from fastapi import Request, Response
 
 from contracts.national import STATUSES
 from kit.clients import Answered
-from services.gateway import clients
+from kit.clock import now
+from services.gateway import clients, sessions
 from services.gateway.live.pages import Passing
-from services.gateway.pages import Form, Officer, page, pages, text, units
+from services.gateway.pages import Form, Officer, go, page, pages, text, units
 from services.gateway.sessions import Visitor
-from services.gateway.words import day_typed
+from services.gateway.words import LOCAL, day_typed
 
 router = pages()
 
@@ -32,6 +34,8 @@ CHANNELS = {
     "desk": "Trực tiếp tại Bộ phận Một cửa", "post": "Bưu chính công ích", "vneid": "VNeID",
 }  # fmt: skip
 FORMS = ("xlsx", "csv")
+WORKS = {"desk", "specialist", "division_head", "leader", "clerk", "supervisor"}
+"""Roles that may print names."""
 
 
 @router.get("/can-bo/so-theo-doi")
@@ -53,6 +57,18 @@ async def export(request: Request, me: Officer) -> Response:
     answer = await call.enter_async_context(clients.long(f"{REGISTER}/export", await me.token("tracking"), {}, **query))
     kept = {name: answer.headers[name] for name in ("content-disposition", "content-length") if name in answer.headers}
     return Passing(call, answer.aiter_raw(), media_type=answer.headers["content-type"], headers=kept)
+
+
+@router.get("/can-bo/so-theo-doi/in")
+async def printed(request: Request, me: Officer) -> Response:
+    """The register of the officer's own unit as it is printed, with names (Mẫu 07): the dossier service's file."""
+    days = _query({name: value for name, value in _typed(request).items() if name in ("tu-ngay", "den-ngay")})
+    today = now().astimezone(LOCAL).date()
+    last = days.get("to") or today.isoformat()
+    first = days.get("from") or (today - timedelta(days=30)).isoformat()
+    query = {"from": first, "to": last}
+    found = await clients.dossier.get("/api/v1/registers/dossiers", token=await me.token("dossier"), **query)
+    return go(sessions.partner(found["url"]))
 
 
 @router.get("/can-bo/tra-cuu")
@@ -123,6 +139,7 @@ def _choices(me: Visitor) -> dict[str, Any]:
         "channels": CHANNELS,
         "units": _units(me),
         "inspects": "inspector" in me.roles,
+        "prints": bool(WORKS & set(me.roles)),
     }
 
 

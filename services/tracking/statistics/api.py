@@ -20,6 +20,7 @@ from kit.http import Db, Now, Router
 from services.tracking.projection.counting.store import COUNTERS
 from services.tracking.projection.store import updated_at
 from services.tracking.settings import parents, unit_names
+from services.tracking.sheets import harmless
 from services.tracking.statistics import domain, store
 from services.tracking.statistics.domain import Figures, Period
 from services.tracking.statistics.store import By, Position
@@ -289,7 +290,7 @@ def _csv(found: Statistics) -> str:
     figures = [figure.label for figure in domain.FIGURES.values()]
     lines.writerow(["Mã", _FIRST_COLUMN[found.by], *figures, *(f"{rate.label} (%)" for rate in domain.RATES.values())])
     for row in (*found.rows, found.total):
-        lines.writerow([domain.cell(text) for text in (row.key, row.label)] + [*row.figures.values(), *_percents(row)])
+        lines.writerow([harmless(text) for text in (row.key, row.label)] + [*row.figures.values(), *_percents(row)])
     lines.writerow([])
     lines.writerow(["Kỳ thống kê", f"{_month_label(found.first)} – {_month_label(found.last)}"])
     lines.writerow(["Số liệu đang giải quyết tính lúc", domain.clock(found.as_of)])

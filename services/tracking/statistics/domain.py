@@ -373,8 +373,3 @@ def hidden(settled: Mapping[str, int]) -> frozenset[str]:
 def clock(moment: datetime) -> str:
     """`15:04 22/11/2026`, in Viet Nam."""
     return f"{moment.astimezone(LOCAL):%H:%M %d/%m/%Y}"
-
-
-def cell(text: str) -> str:
-    """Text that a spreadsheet takes as text: what could begin a formula gets an apostrophe."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
