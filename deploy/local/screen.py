@@ -93,6 +93,7 @@ def addresses(site: Site) -> None:
         ("Post office", f"{site.url('post')}/"),
         ("Bank", f"{site.url('bank')}/transactions"),
         ("Kafka", site.kafka),
+        ("Kafka for other systems", f"{HOST}:{site.ports['kafka-secured']}"),
         ("PostgreSQL", f"{HOST}:{site.ports['postgres']}"),
         ("S3", site.s3.url),
     ):

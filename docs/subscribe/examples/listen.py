@@ -72,14 +72,16 @@ async def listen(act: Callable[[str, str], None]) -> None:
     await kafka.start()
     try:
         while True:
-            for records in (await kafka.getmany(timeout_ms=1000)).values():
+            came = await kafka.getmany(timeout_ms=1000)
+            for records in came.values():
                 with db:  # one transaction: what was heard, what was done about it
                     for record in records:
                         headers = {name: value.decode() for name, value in record.headers}
                         keep(db, headers, record.value.decode())
                         for kind, body in next_of(db, headers["ce_source"], headers["ce_subject"]):
                             act(kind, body)
-            await kafka.commit()  # a crash before this line repeats events, which `keep` forgets
+            if came:
+                await kafka.commit()  # a crash before this line repeats events, which `keep` forgets
     finally:
         await kafka.stop()
 
