@@ -133,6 +133,16 @@ def test_an_operators_command_gets_the_environment_of_its_service(machine: Machi
     assert "nothing to do" in said.stdout
 
 
+def test_a_subscribers_engineer_is_told_how_to_subscribe_here(machine: Machine) -> None:
+    said = machine.motcua("subscriber", "giam-sat")
+    told = dict(line.split("=", 1) for line in said.stdout.splitlines())
+    assert set(told) == {"IDENTITY", "EVENTS", "NAME", "SECRET"}
+    assert len(told["SECRET"]) == 64
+
+    stranger = machine.motcua("subscriber", "nobody")
+    assert (stranger.returncode, "subscribers.yaml has no nobody; it has cong-an" in stranger.stderr) == (1, True)
+
+
 def test_logs_of_an_unknown_name_tell_the_known_ones(machine: Machine) -> None:
     said = machine.motcua("logs", "paymnet")
 

@@ -105,6 +105,10 @@ PUBLIC_ADDRESSES = [
     "2405:4800::1",
     "2620:fe::fe",
 ]
+NEVER = [
+    "0.0.0.0", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::", "fe80::1", "fd00:ec2::254",  # noqa: S104
+    "100.100.100.200", "168.63.129.16", "192.0.0.192",
+]  # fmt: skip
 INSIDE = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.255.254",  # noqa: S104
     "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.1.1",
@@ -136,7 +140,7 @@ def test_the_agencies_own_network_is_open_where_the_installation_names_it() -> N
     assert not may_connect("10.21.0.1", AGENCIES_NETWORK)
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::", "fe80::1"])  # noqa: S104
+@pytest.mark.parametrize("address", NEVER)
 def test_no_setting_opens_what_is_never_a_subscriber(address: str) -> None:
     everything = Reach(networks=(ip_network("0.0.0.0/0"), ip_network("::/0")))
     assert not may_connect(address, everything)

@@ -93,16 +93,12 @@ def _check(scheme: str, host: str, port: int, domains: Collection[str], reach: R
 _NEVER = tuple(
     ip_network(network)
     for network in (
-        "0.0.0.0/8",
-        "169.254.0.0/16",
-        "224.0.0.0/3",
-        "::/128",
-        "fe80::/10",
-        "ff00::/8",
-        "fd00:ec2::254/128",
+        "0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/128", "fe80::/10", "ff00::/8",
+        "fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32",
     )
-)
-"""Not even by setting: unspecified, link-local (the metadata service of clouds), multicast, reserved, broadcast."""
+)  # fmt: skip
+"""Not even by setting: unspecified, link-local (the metadata service of most clouds), multicast, reserved, broadcast, and
+the metadata services that stand elsewhere (AWS by IPv6, Alibaba, Azure, Oracle)."""
 _NOT_PUBLIC = tuple(
     ip_network(network)
     for network in (
