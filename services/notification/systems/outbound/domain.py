@@ -97,8 +97,8 @@ _NEVER = tuple(
         "fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32",
     )
 )  # fmt: skip
-"""Not even by setting: unspecified, link-local (the metadata service of most clouds), multicast, reserved, broadcast, and
-the metadata services that stand elsewhere (AWS by IPv6, Alibaba, Azure, Oracle)."""
+"""Not even by setting: unspecified, link-local (the metadata service of most clouds), multicast, reserved, broadcast,
+and the metadata services that stand elsewhere (AWS by IPv6, Alibaba, Azure, Oracle)."""
 _NOT_PUBLIC = tuple(
     ip_network(network)
     for network in (
