@@ -123,7 +123,7 @@ async def test_a_subscriber_that_was_down_gets_all_it_missed_in_order(house: Hou
         tried = len(receiver.received)
         receiver.answers = None
         await eventually(lambda: receiver.histories() == histories(60, 4), within=20)
-        assert tried < 60, "the circuit breaker did not open"
+        assert tried < 150, "the circuit breaker did not open"
         await eventually(lambda: _is_up_to_date(house, subscription))
 
 
@@ -257,13 +257,13 @@ async def test_nobody_is_sent_again_what_is_not_theirs(house: House) -> None:
 
 async def test_two_processes_share_the_subscriptions_and_send_everything_once(house: House) -> None:
     async with receiving() as receiver, house.delivering(), house.delivering():
-        for _ in range(6):
+        for _ in range(14):  # that chance gives them all to one happens once in eight thousand runs
             await house.subscribe(receiver.url)
         await eventually(lambda: house.db.fetchval("SELECT count(DISTINCT courier) = 2 FROM delivery_line"), within=15)
-        await house.hear(*[event for n in range(10) for event in life(n, 3)])
-        await eventually(lambda: len(receiver.received) >= 180)
-        await eventually(lambda: house.db.fetchval("SELECT count(*) = 180 FROM attempt"))
-    assert len(receiver.received) == 180
+        await house.hear(*[event for n in range(5) for event in life(n, 3)])
+        await eventually(lambda: len(receiver.received) >= 210)
+        await eventually(lambda: house.db.fetchval("SELECT count(*) = 210 FROM attempt"))
+    assert len(receiver.received) == 210
 
 
 CHILD = """
@@ -324,3 +324,32 @@ async def test_a_subscription_that_cannot_be_opened_is_nobody_elses_trouble(hous
         await house.hear(*life(1, 2))
         await eventually(lambda: len(receiver.received) == 2)
     assert unlucky.received == []
+
+
+HEARING = """
+import asyncio, sys
+from kit.db import Database
+from services.notification.subscribers import inbox
+from tests.notification.webhooks.conftest import life
+from tests.tracking.hearing import hear
+
+async def main():
+    db = await Database.open(sys.argv[1])
+    for n in range(0, 60, 3):
+        await hear(db, *[event for one in range(n, n + 3) for event in life(one, 4)], inbox=inbox)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_that_is_killed_while_it_hears_loses_nothing(house: House) -> None:
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", HEARING, house.db.url, cwd=ROOT)
+    await eventually(lambda: house.db.fetchval("SELECT count(*) > 40 FROM journal"), within=20)
+    os.kill(child.pid, signal.SIGKILL)
+    await child.wait()
+    assert 40 < await house.db.fetchval("SELECT count(*) FROM journal") < 240
+    async with receiving() as receiver, house.delivering():
+        await house.subscribe(receiver.url, start="beginning")
+        await house.hear(*[event for n in range(60) for event in life(n, 4)])  # Kafka brings everything again
+        await eventually(lambda: len(receiver.received) == 240, within=20)
+    assert receiver.histories() == histories(60, 4)

@@ -18,7 +18,7 @@ from services.notification.systems.delivery.domain import (
     Refused,
     Trouble,
 )
-from services.notification.systems.delivery.line import Item, Line, Row, Unit, again, item_of
+from services.notification.systems.delivery.line import Changes, Item, Line, Row, Unit, again, item_of
 from services.notification.systems.journal.domain import Entry, Kept, Whose
 from services.notification.systems.subscriptions.domain import Filters, Reason, State, Subscription
 
@@ -54,6 +54,13 @@ def journal(chance: random.Random, dossiers: int, events: int) -> list[Entry]:
     return entries
 
 
+@dataclass(frozen=True)
+class Stored:
+    line: Line
+    changes: Changes
+    free: set[Unit]
+
+
 @dataclass
 class Table:
     """What the database would hold."""
@@ -62,8 +69,9 @@ class Table:
     rows: dict[int, Row] = field(default_factory=dict)
     failing_since: datetime | None = None
 
-    def store(self, line: Line, now: datetime) -> None:
-        changes, line.changes = line.changes, type(line.changes)()
+    def store(self, line: Line, now: datetime) -> "Stored":
+        """What one transaction does; the line learns of it later."""
+        changes, line.changes = line.changes, Changes()
         self.position, self.failing_since = line.position, line.failing_since
         for row in changes.rows:
             if row.attempts or row.item.seq not in self.rows:
@@ -71,11 +79,11 @@ class Table:
         for item in changes.done:
             self.rows.pop(item.seq, None)
         if changes.hasten:
-            self.rows = {
-                seq: replace(row, due_at=row.due_at and min(row.due_at, now)) for seq, row in self.rows.items()
-            }
-        free = {unit for unit in changes.touched() if not self._head_forward(unit, now)}
-        line.flushed(changes, free)
+            self._hasten(now)
+        return Stored(line, changes, {unit for unit in changes.touched() if not self._head_forward(unit, now)})
+
+    def _hasten(self, now: datetime) -> None:
+        self.rows = {seq: replace(row, due_at=row.due_at and min(row.due_at, now)) for seq, row in self.rows.items()}
 
     def _head_forward(self, unit: Unit, now: datetime) -> bool:
         waiting = sorted(seq for seq, row in self.rows.items() if row.item.unit == unit and not row.given_up_at)
@@ -103,6 +111,7 @@ class World:
         self.table, self.now = Table(), START
         self.line = self.table.open()
         self.under_way: list[Item] = []
+        self.storing: Stored | None = None
         self.settled: dict[str, set[int]] = {}
         """Versions of each dossier that were accepted or given up, ever."""
         self.first_accepted: dict[str, list[int]] = {}
@@ -140,16 +149,22 @@ class World:
             self.settled.setdefault(code, set()).add(version)
 
     def store(self) -> None:
-        self.table.store(self.line, self.now)
+        """The answer of the database takes a while, in which the line goes on."""
+        if self.storing:
+            self.storing.line.flushed(self.storing.changes, self.storing.free)
+            self.storing = None
+        else:
+            self.storing = self.table.store(self.line, self.now)
 
     def look_at_rows(self) -> None:
-        self.line.take_rows(self.table.due(self.now))
+        if not self.storing:
+            self.line.take_rows(self.table.due(self.now))
 
     def wait(self) -> None:
         self.now += timedelta(seconds=self.chance.choice([1, 60, 7200]))
 
     def crash(self) -> None:
-        self.line, self.under_way = self.table.open(), []
+        self.line, self.under_way, self.storing = self.table.open(), [], None
 
     def is_done(self) -> bool:
         everything = {(one.kept.dossier_code, one.kept.version) for one in self.journal}
