@@ -34,16 +34,22 @@ def load(tenant: Path | None = None) -> list[Subscriber]:
     """The subscribers of the tenant (MOTCUA_TENANT, or the fictional province). Trouble names what is wrong."""
     folder = tenant or ROOT / os.environ.get("MOTCUA_TENANT", "deploy/tenants/an-binh")
     listed = yaml.safe_load((folder / "subscribers.yaml").read_text("utf-8"))["subscribers"]
-    return read(listed, SERVICES)
+    return read(listed, SERVICES, yaml.safe_load((folder / "tenant.yaml").read_text("utf-8"))["root"])
 
 
-def read(listed: list[dict[str, Any]], taken: Collection[str]) -> list[Subscriber]:
-    """`taken`: names that would give an outside system the rights of somebody else."""
+def read(listed: list[dict[str, Any]], taken: Collection[str], root: str) -> list[Subscriber]:
+    """`taken`: names that would give an outside system the rights of somebody else. `root`: the agency of the whole
+    province; Kafka's rights end at the channel, so only who may hear of every dossier may read there."""
     names = [one["name"] for one in listed]
     for name in names:
         if not NAME.fullmatch(name) or name in taken or names.count(name) > 1:
             raise Trouble(f"subscribers.yaml: {name!r} cannot be a name (small letters, digits, hyphens; used once).")
-    return [_subscriber(one["name"], one["kafka"]) for one in listed if one.get("kafka")]
+    reading = [one for one in listed if one.get("kafka")]
+    for one in reading:
+        if one.get("agency") != root:
+            name = one["name"]
+            raise Trouble(f"subscribers.yaml: {name} is not of the whole province ({root}): webhooks, not kafka.")
+    return [_subscriber(one["name"], one["kafka"]) for one in reading]
 
 
 def _subscriber(name: str, kafka: dict[str, Any]) -> Subscriber:

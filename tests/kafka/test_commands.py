@@ -54,7 +54,7 @@ async def test_a_cluster_that_is_in_line_is_an_exit_code(operator: Operator) -> 
 async def test_who_gets_a_password_is_told_all_that_the_quick_starts_ask_for_and_can_log_in(
     operator: Operator, secured: Secured
 ) -> None:
-    told = dict(line.split("=", 1) for line in (await operator("password", "bhxh")).output.splitlines())
+    told = dict(line.split("=", 1) for line in (await operator("password", "giam-sat")).output.splitlines())
 
     assert set(told) == {"KAFKA_USERNAME", "KAFKA_PASSWORD", "KAFKA_GROUP", "KAFKA_REPLAY"}
     await _log_in(secured, told["KAFKA_USERNAME"], told["KAFKA_PASSWORD"])

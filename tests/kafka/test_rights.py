@@ -64,22 +64,27 @@ KAFKA = {"consumer_bytes_per_second": 1000}
 @pytest.mark.parametrize("name", ["dossier", "Thue", "thue.dat-dai", "thue*", "", "x" * 41])
 def test_a_name_that_would_give_the_rights_of_others_is_refused(name: str) -> None:
     with pytest.raises(Trouble, match="cannot be a name"):
-        subscribers.read([{"name": name, "kafka": KAFKA}], SERVICES)
+        subscribers.read([{"name": name, "agency": "H99", "kafka": KAFKA}], SERVICES, "H99")
 
 
 def test_two_systems_cannot_have_one_name() -> None:
     with pytest.raises(Trouble, match="used once"):
-        subscribers.read([{"name": "thue", "kafka": KAFKA}, {"name": "thue"}], SERVICES)
+        subscribers.read([{"name": "thue", "agency": "H99", "kafka": KAFKA}, {"name": "thue"}], SERVICES, "H99")
 
 
 @pytest.mark.parametrize("kafka", [{"consumer_bytes_per_second": "much"}, {"consumer_bytes_per_second": 0}, {"x": 1}])
 def test_a_quota_that_is_none_is_refused(kafka: dict[str, object]) -> None:
     with pytest.raises(Trouble, match="thue"):
-        subscribers.read([{"name": "thue", "kafka": kafka}], SERVICES)
+        subscribers.read([{"name": "thue", "agency": "H99", "kafka": kafka}], SERVICES, "H99")
 
 
 def test_who_has_webhooks_only_gets_nothing_on_kafka() -> None:
-    assert subscribers.read([{"name": "thue", "agency": "H99.07"}], SERVICES) == []
+    assert subscribers.read([{"name": "thue", "agency": "H99.07"}], SERVICES, "H99") == []
+
+
+def test_who_may_hear_of_some_dossiers_only_gets_nothing_on_kafka() -> None:
+    with pytest.raises(Trouble, match="webhooks, not kafka"):
+        subscribers.read([{"name": "thue", "agency": "H99.07", "kafka": KAFKA}], SERVICES, "H99")
 
 
 def test_strimzi_is_told_the_same() -> None:
