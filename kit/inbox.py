@@ -13,6 +13,7 @@ between only repeats what is skipped.
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
@@ -23,6 +24,7 @@ from pydantic_core import from_json
 
 from contracts.envelope import Channel, Event
 from kit import outbox, telemetry
+from kit.clock import now
 from kit.db import Connection, Database, is_transient, may_retry
 
 log = structlog.get_logger()
@@ -242,6 +244,12 @@ class Inbox:
 
 
 def _count(letters: Sequence[Letter]) -> None:
+    said: dict[str, datetime] = {}
+    for letter in letters:
+        if letter.event and letter.channel.name not in said:
+            said[letter.channel.name] = letter.event.occurred_at
+    for channel, moment in said.items():
+        telemetry.LAG.labels(channel).observe((now() - moment).total_seconds())
     for (channel, event), n in Counter((letter.channel.name, type(letter.event)) for letter in letters).items():
         if event is type(None):
             telemetry.IGNORED.labels(channel).inc(n)
@@ -313,6 +321,9 @@ PARKED = """
 SELECT version, headers, payload FROM inbox_parked
 WHERE consumer = $1 AND channel = $2 AND key = $3 AND version > $4 ORDER BY version
 """
+OLDEST_PARKED = "SELECT coalesce(extract(epoch FROM now() - min(parked_at)), 0)::float FROM inbox_parked"
+LONG_PARKED = 60.0
+"""Seconds after which a gap is no matter of order any more: something is missing."""
 FREED = """
 SELECT q.version, q.headers, q.payload FROM inbox_parked q JOIN inbox_position p USING (consumer, channel, key)
 WHERE q.consumer = $1 AND q.channel = $2 AND q.key = $3 AND q.version = p.version + 1

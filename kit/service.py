@@ -16,7 +16,7 @@ from fastapi.telemetry import TelemetryConfig
 from kit import auth, clients, ops, problems, telemetry
 from kit.db import Database, is_transient, pending
 from kit.idempotency import FORGET
-from kit.inbox import Inbox
+from kit.inbox import LONG_PARKED, OLDEST_PARKED, Inbox
 from kit.outbox import OLDEST, Relay
 from kit.settings import Settings, load
 from kit.timers import Timers
@@ -189,6 +189,9 @@ async def _housekeeping(db: Database) -> None:
     while True:
         try:
             telemetry.OUTBOX_AGE.set(await db.fetchval(OLDEST))
+            telemetry.PARKED_AGE.set(parked := await db.fetchval(OLDEST_PARKED))
+            if parked > LONG_PARKED and tick % 12 == 0:  # once a minute
+                log.error("inbox.gap_stays", seconds=round(parked))
             if tick % 720 == 0:  # once an hour
                 await db.execute(MONTHS)
                 await db.execute(FORGET)

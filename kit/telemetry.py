@@ -41,6 +41,11 @@ APPLIED = Counter("motcua_inbox_applied_total", "Events applied", ["channel", "t
 DUPLICATES = Counter("motcua_inbox_duplicates_total", "Events heard before, and skipped", ["channel"])
 IGNORED = Counter("motcua_inbox_ignored_total", "Events of a type this version does not know", ["channel"])
 PARKED = Counter("motcua_inbox_parked_total", "Events that wait for a missing earlier one", ["channel"])
+PARKED_AGE = Gauge("motcua_inbox_parked_oldest_seconds", "How long an event has been waiting for a missing earlier one")
+LAG = Histogram(
+    "motcua_inbox_lag_seconds", "From the moment of the first event of a batch until it was applied", ["channel"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300),
+)  # fmt: skip
 DEAD = Counter("motcua_dead_letters_total", "Records that can never be applied", ["channel"])
 FIRED = Counter("motcua_timers_fired_total", "Timers fired and jobs done", ["kind"])
 GIVEN_UP = Counter("motcua_jobs_given_up_total", "Jobs that failed for the last time", ["kind"])

@@ -81,7 +81,7 @@ def _tell(outcome: Outcome) -> None:
 
 def _tell_differences(outcome: Outcome) -> None:
     for difference in outcome.differences:
-        told = f"{difference.table}: {len(difference.keys)} differ, {difference.moving} were just changing"
+        told = f"{difference.table}: {difference.count:,} differ, {difference.moving:,} were just changing"
         typer.echo(": ".join(filter(None, [told, ", ".join(difference.keys[:SHOWN])])))
     if outcome.lacking:
         typer.echo(f"{len(outcome.lacking)} lack events: {', '.join(outcome.lacking[:SHOWN])}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from contracts.dossier import DOSSIERS, DossierEvent
-from contracts.identity import ACCOUNTS, AccountEvent, AccountStandardised
+from contracts.identity import ACCOUNTS, AccountEvent
 from contracts.notification import MESSAGES, MessageEvent
 from contracts.payment import PAYMENTS, PaymentEvent
 from kit.db import Connection
@@ -41,14 +41,10 @@ async def on_messages(tx: Connection, events: Sequence[MessageEvent]) -> None:
     await store.keep_messages(tx, domain.told(events))
 
 
-@inbox.hears(ACCOUNTS)
-async def on_account(tx: Connection, event: AccountEvent) -> None:
+@inbox.hears(ACCOUNTS, batch=True)
+async def on_accounts(tx: Connection, events: Sequence[AccountEvent]) -> None:
     """A verified account can be recognised; one that is locked or closed cannot prove anything any more."""
-    match event:
-        case AccountStandardised(masked_name=name, identity_digest=digest):
-            await store.project_account(tx, event.account_ref, event.version, name, digest)
-        case _:
-            await store.project_account(tx, event.account_ref, event.version, None, None)
+    await store.project_accounts(tx, domain.known(events))
 
 
 @inbox.forgets(ACCOUNTS)

@@ -17,7 +17,7 @@ def tell(**what: Any) -> None:
 
 async def orders() -> AsyncIterator[dict[str, Any]]:
     """What the benchmark tells us to do, one after the other."""
-    reader = asyncio.StreamReader()
+    reader = asyncio.StreamReader(limit=2**22)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     tell(ready=True)
     async for line in reader:

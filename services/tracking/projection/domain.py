@@ -46,6 +46,7 @@ from contracts.dossier import (
     SupplementRequested,
     SupplementSubmitted,
 )
+from contracts.identity import AccountEvent, AccountStandardised
 from contracts.notification import MessageEvent, NotificationFailed, NotificationUndelivered
 from contracts.payment import FeePaid, FeeRefunded, FeeRequested, FeeWaived, PaymentEvent, ReceiptIssued
 
@@ -345,3 +346,30 @@ def _told(event: MessageEvent, code: str) -> Told:
         case _:
             reason = None
     return Told(event.message_id, code, event.template, event.channel.value, reason, event.occurred_at)
+
+
+# ── accounts ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the newest word about an account says: mask and digest of one that is verified, nothing of any other."""
+
+    ref: UUID
+    version: int
+    masked_name: str | None = None
+    identity_digest: str | None = None
+
+
+def known(events: Iterable[AccountEvent]) -> list[Known]:
+    """The newest word about each account, in one order everywhere, which is the order of row locks too."""
+    newest = {event.account_ref: event for event in sorted(events, key=lambda event: event.version)}
+    return [_known(newest[ref]) for ref in sorted(newest)]
+
+
+def _known(event: AccountEvent) -> Known:
+    match event:
+        case AccountStandardised(masked_name=name, identity_digest=digest):
+            return Known(event.account_ref, event.version, name, digest)
+        case _:  # one that is locked or closed cannot prove anything any more
+            return Known(event.account_ref, event.version)

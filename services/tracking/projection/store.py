@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from kit.db import Connection, Database
-from services.tracking.projection.domain import Change, Entry, Told
+from services.tracking.projection.domain import Change, Entry, Known, Told
 
 TABLES = (
     "dossier_view", "history", "message_view", "account_view", "dossier_facts", "statistics", "procedure_view",
@@ -113,8 +113,9 @@ async def keep_history(tx: Connection, source: str, entries: Sequence[Entry]) ->
     )
 
 
-PROJECT_ACCOUNT = """
-INSERT INTO account_view AS seen (account_ref, version, masked_name, identity_digest) VALUES ($1, $2, $3, $4)
+PROJECT_ACCOUNTS = """
+INSERT INTO account_view AS seen (account_ref, version, masked_name, identity_digest)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[])
 ON CONFLICT (account_ref) DO UPDATE SET
     version         = excluded.version,
     masked_name     = excluded.masked_name,
@@ -123,11 +124,16 @@ WHERE seen.version < excluded.version
 """
 
 
-async def project_account(
-    tx: Connection, ref: UUID, version: int, masked_name: str | None, identity_digest: str | None
-) -> None:
-    """The newest word about an account says all; without a digest nobody can prove to be its holder."""
-    await tx.execute(PROJECT_ACCOUNT, ref, version, masked_name, identity_digest)
+async def project_accounts(tx: Connection, known: Sequence[Known]) -> None:
+    """The newest word about an account says all; without a digest nobody can prove to be its holder. `known` names
+    each account once."""
+    await tx.execute(
+        PROJECT_ACCOUNTS,
+        [k.ref for k in known],
+        [k.version for k in known],
+        [k.masked_name for k in known],
+        [k.identity_digest for k in known],
+    )
 
 
 FORGET_ACCOUNT = "DELETE FROM account_view WHERE account_ref = $1"

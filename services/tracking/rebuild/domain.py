@@ -33,7 +33,9 @@ class Difference:
 
     table: str
     keys: tuple[str, ...]
-    """Aggregates whose rows differ although both tables have heard the same of them."""
+    """Aggregates whose rows differ although both tables have heard the same of them: the first of them."""
+    count: int
+    """How many there are."""
     moving: int
     """Aggregates that could not be held against each other, because something was just heard of them."""
 
@@ -57,7 +59,7 @@ class Outcome:
 
     @property
     def differs(self) -> int:
-        return sum(len(difference.keys) for difference in self.differences)
+        return sum(difference.count for difference in self.differences)
 
 
 def lost_beginnings(first: dict[tuple[str, int], int], compacted: frozenset[str]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from kit.db import Connection, is_transient
 from kit.inbox import Inbox, Letter, Poison, Record
 from kit.log import Log, Places, after, opened
 from kit.settings import Settings
+from services.tracking.projection.counting import store as counting
 from services.tracking.projection.store import TABLES
 from services.tracking.rebuild import store
 from services.tracking.rebuild.domain import Difference, Outcome, Progress, lost_beginnings
@@ -81,8 +82,11 @@ class Rebuild:
         self._total = sum(ends.values()) - sum(first.values())
         await store.come_to(self.conn, self.schema, first)
         self.kafka.seek(first)
+        later = counting.counted_later.set(True)
         await self._read_to(ends)
-        self.say(f"{self._progress()}; indexing")
+        counting.counted_later.reset(later)
+        self.say(f"{self._progress()}; counting and indexing")
+        await counting.recount(self.conn)
         await store.finish_shadow(self.conn)
 
     async def catch_up(self, *, within: int = 2_000) -> None:
@@ -169,8 +173,8 @@ class Rebuild:
             self.say(f"comparing {table}")
             if buckets := await store.differing_buckets(beside, table):
                 channels = list(self.inbox.subscriptions)
-                keys, moving = await store.differing_keys(beside, table, buckets, self.inbox.consumer, channels)
-                found += [Difference(table, tuple(keys), moving)] if keys or moving else []
+                keys, count, moving = await store.differing_keys(beside, table, buckets, self.inbox.consumer, channels)
+                found += [Difference(table, tuple(keys), count, moving)] if count or moving else []
         return tuple(found)
 
     async def lacking(self) -> list[str]:

@@ -155,6 +155,8 @@ async def came_to(conn: Connection, schema: Schema) -> Places:
 # ── comparing ──────────────────────────────────────────────────────────────────────────────────────
 
 BUCKETS = 256
+NAMED = 100
+"""Differing keys of a table that are told by name."""
 
 
 SUMMED = {"statistics": ("unit", "procedure_code", "month")}
@@ -210,24 +212,31 @@ async def differing_buckets(conn: Connection, table: str) -> set[int]:
 
 async def differing_keys(
     conn: Connection, table: str, buckets: Iterable[int], consumer: str, channels: Iterable[str]
-) -> tuple[list[str], int]:
-    """In these buckets: keys whose rows differ though both have heard the same of them; and how many had not.
+) -> tuple[list[str], int, int]:
+    """In these buckets: keys whose rows differ though both have heard the same of them (some of them by name, and how
+    many), and how many more keys differ because only one has heard of them.
 
     A row of a table that sums up many aggregates can only be held against anything while nothing moves.
     """
     live, anew = (_in_buckets(some) for some in (await _hashed(conn, table)).values())
     heard, heard_anew = (_heard_of(schema) for schema in ("public", "shadow"))
-    rows = await conn.fetch(
-        f"(SELECT key, {heard} AS heard, {heard_anew} AS heard_anew "
-        f"FROM (SELECT DISTINCT key FROM (({live} EXCEPT {anew}) UNION ({anew} EXCEPT {live})) AS rows) AS wrong)",
+    row = await conn.fetchrow(
+        "(SELECT count(*) FILTER (WHERE still) AS still, count(*) FILTER (WHERE NOT still) AS moving, "
+        "count(*) FILTER (WHERE still AND heard IS NULL) AS sums, "
+        f"(array_agg(key ORDER BY key) FILTER (WHERE still AND heard IS NOT NULL))[1:{NAMED}] AS keys, "
+        f"(array_agg(key ORDER BY key) FILTER (WHERE still AND heard IS NULL))[1:{NAMED}] AS summed "
+        f"FROM (SELECT key, heard, heard IS NOT DISTINCT FROM anew AS still "
+        f"FROM (SELECT key, {heard} AS heard, {heard_anew} AS anew "
+        f"FROM (SELECT DISTINCT key FROM (({live} EXCEPT {anew}) UNION ({anew} EXCEPT {live})) AS rows) AS wrong"
+        ") AS known) AS judged)",
         list(buckets),
         consumer,
         list(channels),
     )
-    still = [row["key"] for row in rows if row["heard"] == row["heard_anew"]]
-    if any(row["heard"] is None for row in rows) and await conn.fetchval(_any_moving(), consumer):
-        still = [row["key"] for row in rows if row["key"] in still and row["heard"] is not None]
-    return sorted(still), len(rows) - len(still)
+    assert row is not None  # noqa: S101 (counts are always there)
+    if row["sums"] and await conn.fetchval(_any_moving(), consumer):
+        return row["keys"] or [], row["still"] - row["sums"], row["moving"] + row["sums"]
+    return [*(row["keys"] or []), *(row["summed"] or [])], row["still"], row["moving"]
 
 
 def _in_buckets(hashed: str) -> str:

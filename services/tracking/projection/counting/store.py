@@ -5,6 +5,7 @@ counts everything plainly runs each of them.
 """
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,8 +159,7 @@ _ALREADY = """
     coalesce(cardinality(b.asked_at), 0) AS asks_before
 """
 
-COUNT = f"""
--- the facts of a batch, and what they change
+_KEPT = f"""
 WITH given AS MATERIALIZED (
     SELECT {_READ} FROM unnest({_GIVEN}) AS given ({", ".join(_SAID)})
 ), before AS MATERIALIZED (
@@ -204,7 +204,16 @@ WITH given AS MATERIALIZED (
 ), kept AS (
     INSERT INTO dossier_facts ({", ".join(FACTS)}) SELECT {", ".join(FACTS)} FROM after
     ON CONFLICT (code) DO UPDATE SET {_SET}
-), counted AS MATERIALIZED (
+)"""  # noqa: S608 (made of constants)
+
+KEEP_FACTS = f"""
+-- the facts of a batch, to be counted later
+{_KEPT}
+SELECT
+"""
+COUNT = f"""
+-- the facts of a batch, and what they change
+{_KEPT}, counted AS MATERIALIZED (
     SELECT {", ".join(f"a.{name}" for name in FACTS)}, 1 AS sign, {_ALREADY}
     FROM after AS a LEFT JOIN before AS b USING (code)
     UNION ALL
@@ -229,7 +238,12 @@ async def count(tx: Connection, facts: Sequence[Facts]) -> None:
     counters of a slot are written by one transaction at a time, and the first free slot is taken: nobody waits.
     """
     if facts:
-        await tx.execute(COUNT, *(_column(facts, name) for name in _SAID))
+        statement = KEEP_FACTS if counted_later.get() else COUNT
+        await tx.execute(statement, *(_column(facts, name) for name in _SAID))
+
+
+counted_later: ContextVar[bool] = ContextVar("counted_later", default=False)
+"""True while a rebuild fills tables that nobody reads: it counts once, at the end (`recount`)."""
 
 
 def _column(facts: Sequence[Facts], name: str) -> list[Any]:
