@@ -6,6 +6,7 @@ answering.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +29,8 @@ async def ask() -> None:
                 took = await _at_rate(http, order["questions"], order["rate"], order["seconds"])
             else:
                 took = [await _one(http, question, time.perf_counter()) for question in order["questions"]]
-            tell(milliseconds=[round(ms, 2) for _, ms in took], failed=sum(status >= 400 for status, _ in took))
+            failed = Counter(status for status, _ in took if status >= 400)
+            tell(milliseconds=[round(ms, 2) for _, ms in took], statuses=failed)
 
 
 async def _at_rate(

@@ -160,6 +160,7 @@ _ALREADY = """
 """
 
 _KEPT = f"""
+-- facts and what they were
 WITH given AS MATERIALIZED (
     SELECT {_READ} FROM unnest({_GIVEN}) AS given ({", ".join(_SAID)})
 ), before AS MATERIALIZED (
@@ -208,7 +209,7 @@ WITH given AS MATERIALIZED (
 
 KEEP_FACTS = f"""
 -- the facts of a batch, to be counted later
-{_KEPT}
+{_KEPT} -- and that is all
 SELECT
 """
 COUNT = f"""
