@@ -21,7 +21,7 @@ ATTEMPTS = 12
 """With growing pauses: about half an hour in all."""
 PATIENCE = 5
 """Attempts, within half a minute, in which a letter waits for the document that goes with it."""
-LEASE = 60.0
+LEASE = 120.0
 """Seconds; longer than asking for the address and the conversation with a provider may take together."""
 
 
