@@ -1,4 +1,4 @@
-"""A sender that may send to this machine, and does not wait long."""
+"""Senders that may send to this machine."""
 
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
@@ -16,5 +16,12 @@ QUICK = Limits(total=0.4, connect=0.3)
 
 @pytest.fixture
 async def sender() -> AsyncIterator[Sender]:
+    async with Sender(LOOPBACK) as patient:
+        yield patient
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[Sender]:
+    """For those who never answer."""
     async with Sender(LOOPBACK, QUICK) as quick:
         yield quick

@@ -22,7 +22,7 @@ from services.notification.systems.outbound.domain import Reach
 from services.notification.systems.outbound.signatures import Scheme, SigningKey, SigningKeys
 from services.notification.systems.outbound.tls import ClientCertificate
 from tests.notification.outbound.certificates import DAY, Authority
-from tests.notification.outbound.conftest import KEY, LOOPBACK, QUICK
+from tests.notification.outbound.conftest import KEY, LOOPBACK
 from tests.notification.outbound.subscriber import (
     OK,
     Received,
@@ -110,7 +110,7 @@ async def test_proxies_of_the_environment_are_not_looked_at(sender: Sender, monk
 
 
 async def test_an_egress_proxy_is_used_when_the_installation_names_one() -> None:
-    async with subscribing() as proxy, Sender(LOOPBACK, QUICK, proxy=f"http://127.0.0.1:{proxy.port}") as sender:
+    async with subscribing() as proxy, Sender(LOOPBACK, proxy=f"http://127.0.0.1:{proxy.port}") as sender:
         assert await post(sender, endpoint("http://localhost:1234/webhook")) == Accepted(200)
     assert proxy.received[0].line == "POST http://localhost:1234/webhook HTTP/1.1"
 
@@ -184,24 +184,24 @@ async def test_a_body_that_drips_does_not_hold_us_up(sender: Sender) -> None:
     async with subscribing(drip) as subscriber:
         answer, took = await timed(post(sender, subscriber))
     assert answer == Accepted(200)
-    assert took < 0.4
+    assert took < 3, "it would drip for ten seconds"
 
 
-async def test_headers_that_drip_end_with_the_total_time(sender: Sender) -> None:
+async def test_headers_that_drip_end_with_the_total_time(hasty: Sender) -> None:
     async def drip(request: Received, writer: asyncio.StreamWriter) -> None:
         await repeats(subscriber, b"HTTP/1.1 200 OK\r\nX-A: ", b"x", 1000, 0.01)(request, writer)
 
     async with subscribing(drip) as subscriber:
-        answer, took = await timed(post(sender, subscriber))
+        answer, took = await timed(post(hasty, subscriber))
     assert answer == Deferred(Trouble.TIMEOUT)
-    assert 0.35 < took < 0.8
+    assert 0.35 < took < 3
 
 
-async def test_silence_ends_with_the_total_time(sender: Sender) -> None:
+async def test_silence_ends_with_the_total_time(hasty: Sender) -> None:
     async with subscribing(silence) as subscriber:
-        answer, took = await timed(post(sender, subscriber))
+        answer, took = await timed(post(hasty, subscriber))
     assert answer == Deferred(Trouble.TIMEOUT)
-    assert 0.35 < took < 0.8
+    assert 0.35 < took < 3
 
 
 @pytest.mark.parametrize(
@@ -232,12 +232,11 @@ async def test_endless_headers_are_not_kept(sender: Sender) -> None:
 
 
 async def test_a_compressed_bomb_is_never_unpacked(sender: Sender) -> None:
-    bomb = gzip.compress(bytes(20_000_000))
+    """As it comes it is short, so the connection is kept; unpacked it would be too long for that."""
+    bomb = gzip.compress(bytes(3_000_000))
     async with subscribing(says("200 OK", "Content-Encoding: gzip", body=bomb)) as subscriber:
-        started = time.process_time()
-        answer = await post(sender, subscriber)
-    assert answer == Accepted(200)
-    assert time.process_time() - started < 0.2
+        assert [await post(sender, subscriber) for _ in range(2)] == [Accepted(200)] * 2
+    assert subscriber.connections == 1
 
 
 async def test_a_connection_closed_before_an_answer_is_a_failure(sender: Sender) -> None:
@@ -263,9 +262,11 @@ async def test_where_nobody_listens_is_unreachable(sender: Sender) -> None:
 async def test_a_dead_subscriber_holds_up_nobody_else(sender: Sender) -> None:
     async with subscribing(silence) as dead, subscribing() as alive:
         waiting = [asyncio.create_task(post(sender, dead)) for _ in range(50)]
-        answers = [await timed(post(sender, alive)) for _ in range(10)]
-        await asyncio.gather(*waiting)
-    assert max(took for _, took in answers) < 0.3
+        assert [await post(sender, alive) for _ in range(10)] == [Accepted(200)] * 10
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 # ── TLS ──
@@ -317,9 +318,9 @@ async def test_tls_before_1_2_is_not_spoken(sender: Sender, authority: Authority
     assert await _over_tls(sender, old, authority) in UNWELCOME
 
 
-async def test_a_handshake_that_never_ends_is_a_connect_timeout(sender: Sender) -> None:
+async def test_a_handshake_that_never_ends_is_a_connect_timeout(hasty: Sender) -> None:
     async with subscribing(silence) as plain:
-        answer = await post(sender, endpoint(f"https://localhost:{plain.port}/"))
+        answer = await post(hasty, endpoint(f"https://localhost:{plain.port}/"))
     assert answer == Deferred(Trouble.CONNECT_TIMEOUT)
 
 
@@ -329,7 +330,7 @@ async def test_behind_an_egress_proxy_tls_is_still_spoken_with_the_subscriber(
     async with (
         subscribing(tls=serving(*authority.issue(AGENCY), tmp_path)) as subscriber,
         tunnelling(subscriber.port) as (proxy, asked),
-        Sender(Reach(ports=frozenset({subscriber.port})), QUICK, proxy=proxy) as sender,
+        Sender(Reach(ports=frozenset({subscriber.port})), proxy=proxy) as sender,
     ):
         there = endpoint(subscriber.url(AGENCY), authority=authority.pem)
         assert await post(sender, there) == Accepted(200)
@@ -401,14 +402,14 @@ async def test_a_name_is_looked_up_once_so_it_cannot_lead_elsewhere_afterwards(
     monkeypatch.setattr(socket, "getaddrinfo", names.getaddrinfo)
     async with subscribing(tls=serving(*authority.issue(AGENCY), tmp_path)) as subscriber:
         reach = replace(LOOPBACK, ports=frozenset({subscriber.port}))
-        async with Sender(reach, QUICK) as sender:
+        async with Sender(reach) as sender:
             answer = await post(sender, endpoint(subscriber.url(AGENCY), authority=authority.pem))
     assert (answer, names.asked, subscriber.connections) == (Accepted(200), 1, 1)
     assert subscriber.received[0].headers["host"] == f"{AGENCY}:{subscriber.port}"
 
 
 async def test_a_bare_loopback_address_is_no_way_in_outside_of_a_local_run() -> None:
-    async with subscribing() as inside, Sender(Reach(), QUICK) as sender:
+    async with subscribing() as inside, Sender(Reach()) as sender:
         for host in ("127.0.0.1", "localhost"):
             answer = await post(sender, endpoint(f"http://{host}:{inside.port}/"))
             assert answer == Deferred(Trouble.DOMAIN)

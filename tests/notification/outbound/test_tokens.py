@@ -15,7 +15,7 @@ from services.notification.systems.outbound.clients import Endpoint, Sender
 from services.notification.systems.outbound.domain import Reach
 from services.notification.systems.outbound.signatures import SigningKeys
 from services.notification.systems.outbound.tokens import OAuth2Client
-from tests.notification.outbound.conftest import KEY, QUICK
+from tests.notification.outbound.conftest import KEY
 from tests.notification.outbound.subscriber import Behaviour, Received, Subscriber, says, silence, subscribing
 
 UNAUTHORISED = says("401 Unauthorized")
@@ -96,9 +96,9 @@ async def test_without_a_token_nothing_is_sent(sender: Sender, behaviour: Behavi
     assert subscriber.received == []
 
 
-async def test_a_server_of_tokens_that_hangs_ends_with_the_total_time(sender: Sender) -> None:
+async def test_a_server_of_tokens_that_hangs_ends_with_the_total_time(hasty: Sender) -> None:
     async with subscribing(ACCEPTED) as subscriber, subscribing(silence) as server:
-        outcome = await post(sender, asking(subscriber, server))
+        outcome = await post(hasty, asking(subscriber, server))
     assert outcome in (Deferred(Trouble.TIMEOUT), Deferred(Trouble.AUTHORISATION))
 
 
@@ -106,7 +106,7 @@ async def test_the_server_of_tokens_stands_under_the_same_guard() -> None:
     inside = OAuth2Client("http://127.0.0.1:80/latest/meta-data", "mot-cua", "x")
     host = "webhook.cong-an.example.vn"
     there = Endpoint(f"https://{host}/", SigningKeys(KEY), frozenset({host}), inside)
-    async with Sender(Reach(), QUICK) as sender:
+    async with Sender(Reach()) as sender:
         assert await post(sender, there) == Deferred(Trouble.DOMAIN)
         unlisted = replace(inside, token_url="https://login.cong-an.example.vn/token")
         assert await post(sender, replace(there, authentication=unlisted)) == Deferred(Trouble.DOMAIN)
