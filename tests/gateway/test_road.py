@@ -244,6 +244,42 @@ async def test_officers_see_the_queues_of_their_role_and_do_one_act(stack: Stack
     assert citizen.page.redirects_to == "/thanh-toan/ket-qua?lan=1"
 
 
+async def test_officers_find_a_dossier_in_their_register_and_inspectors_say_why(
+    stack: Stack, browsers: list[Browser]
+) -> None:
+    citizen, desk, inspector = (another(browsers, stack) for _ in range(3))
+    await log_in(citizen, CUC)
+    await fill_in(citizen)
+    await citizen.submit("/nhan-ket-qua", cach_nhan="online", hanh_dong="gui")
+    code = CODE.findall(citizen.text)[0]
+    await citizen.open(f"/ho-so-cua-toi/{code}")
+    assert "Các bước xử lý" in citizen.text
+    for officer, name in ((desk, "mot-cua"), (inspector, "kiem-soat")):
+        await officer.open("/can-bo")
+        password = stack.site.secrets.demo_password
+        await officer.submit("/can-bo/dang-nhap", ten_dang_nhap=name, mat_khau=password)
+
+    await desk.open("/can-bo/so-theo-doi")
+    assert code in desk.text
+    assert "Lê Thị Cúc" not in desk.text
+    assert desk.page.nameless == []
+    sheet = (await desk.open("/can-bo/so-theo-doi/tep?dang=csv")).answer
+    assert sheet.content.startswith("\ufeffSTT".encode())
+    assert code in sheet.text
+    await desk.open("/can-bo/tra-cuu")
+    await desk.submit("/can-bo/tra-cuu", ma=code[-8:])
+    assert f"/can-bo/ho-so/{code}" in desk.page.links
+    await desk.open(f"/can-bo/ho-so/{code}")
+    assert "Phiếu kiểm soát" in desk.text
+    assert (await desk.open("/can-bo/so-theo-doi?tu-ngay=01/01/1976&den-ngay=01/01/2026")).status == 200
+    assert "Khoảng thời gian của sổ không hợp lệ" in desk.text
+
+    assert "Phải ghi lý do" in inspector.text
+    assert (await inspector.open(f"/can-bo/ho-so/{code}")).status == 404
+    await inspector.open(f"/can-bo/ho-so/{code}?ly-do=Kiểm tra theo khiếu nại số 12")
+    assert "Phiếu kiểm soát" in inspector.text
+
+
 async def test_every_input_has_a_name_for_people(stack: Stack, browsers: list[Browser]) -> None:
     citizen = another(browsers, stack)
     for path in ("/", "/tra-cuu", "/thanh-toan", "/can-bo"):
