@@ -233,6 +233,16 @@ def test_acceptance_after_a_break_hastens_what_waits() -> None:
     assert line.failing_since is None
 
 
+def test_who_is_back_after_a_minute_gets_what_waits_and_one_bad_event_among_good_ones_keeps_its_pauses() -> None:
+    line = running(*[entry(n, f"d{n}", 1) for n in range(1, 30)])
+    answered(line, AWAY)
+    answered(line, Accepted(200), START + timedelta(seconds=5))
+    assert not line.changes.hasten
+    answered(line, AWAY, START + timedelta(seconds=10))
+    answered(line, Accepted(200), START + timedelta(seconds=80))
+    assert line.changes.hasten
+
+
 def test_whoever_says_when_to_come_again_is_left_alone_until_then() -> None:
     line = running(entry(1, "a", 1), entry(2, "b", 1))
     answered(line, Deferred(Trouble.STATUS, 429, timedelta(minutes=10)))

@@ -127,6 +127,8 @@ PAUSES = tuple(
 """After the first failed attempt, the second …; the last one repeats. About 13 attempts in three days."""
 BREAKS_AFTER = 10
 """Failures in a row, of whatever events, after which a subscription is left alone but for one request at a time."""
+AWAY = timedelta(minutes=1)
+"""Who accepted nothing for so long was away, and when it is back everything that waits is tried at once."""
 LONGEST_BREAK = timedelta(seconds=60)
 LONGEST_RETRY_AFTER = timedelta(days=1)
 

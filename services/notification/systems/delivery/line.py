@@ -176,9 +176,9 @@ class Line:
         next_at = None
         match outcome:
             case Accepted():
-                self._accepted(item)
+                self._accepted(item, now)
             case Refused():
-                self._recover()
+                self._recover(now)
                 self._give_up(item, now)
             case Gone():
                 self._stop(Reason.GONE)
@@ -187,8 +187,8 @@ class Line:
         trouble = None if isinstance(outcome, Accepted) else getattr(outcome, "trouble", Trouble.STATUS)
         self.changes.attempts.append(Attempt(item, at, took, outcome.status, trouble, next_at))
 
-    def _accepted(self, item: Item) -> None:
-        self._recover()
+    def _accepted(self, item: Item, now: datetime) -> None:
+        self._recover(now)
         if item.has_row:
             self.changes.done.append(item)
         self._go_on(item)
@@ -232,8 +232,10 @@ class Line:
 
     # ── how the other side is ──
 
-    def _recover(self) -> None:
-        self.changes.hasten |= self._breaks > 0
+    def _recover(self, now: datetime) -> None:
+        """It accepts. If it had not for a while, what waits is tried now; one bad event among good ones is not."""
+        was_away = self.failing_since is not None and now - self.failing_since >= domain.AWAY
+        self.changes.hasten |= was_away or self._breaks > 0
         self._failures = self._breaks = 0
         self.failing_since = None
 
