@@ -1,6 +1,7 @@
 """The Kafka side of a process: FastStream feeds the inbox; what is poison is buried in a dead letter topic."""
 
 import asyncio
+import gc
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +21,9 @@ from kit.settings import Settings
 
 log = structlog.get_logger()
 
-BATCH = 500
+BATCH = 1000
+"""Records of one transaction at most, when there is a backlog: larger sets cost PostgreSQL less for each event, and the
+one by one that follows poison takes longer."""
 IDLE = 20
 """Milliseconds FastStream waits, twice, when nothing came: the most that polling adds to an event's way."""
 DEAD_AFTER = 12_000
@@ -100,6 +103,13 @@ class Drain(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no
         log.info("worker.assigned", count=len(assigned))
 
 
+def spare_collections() -> None:
+    """A batch makes many objects and leaves no cycles: looking for cycles as often as Python usually does took a third
+    of the time of projecting (measured with 2,000 events a batch)."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 class Worker:
     """One consumer of everything that the inbox hears."""
 
@@ -127,6 +137,7 @@ class Worker:
         self._subscriber(self._consume, parser=self._unparsed, decoder=_untouched)
 
     async def start(self) -> None:
+        spare_collections()
         await self._broker.start()
 
     async def stop(self) -> None:

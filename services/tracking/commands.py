@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kit.settings import Settings, load
+from kit.worker import spare_collections
 from services.tracking.rebuild import making
 from services.tracking.rebuild.domain import Outcome
 from services.tracking.rebuild.making import BeginningLost, Busy, Different, NothingThere
@@ -43,6 +44,7 @@ def rebuild(
     if dry_run + keep_shadow + switch + roll_back > 1:
         raise typer.BadParameter("choose one of --dry-run, --keep-shadow, --switch and --roll-back")
     os.nice(NICE)
+    spare_collections()
     settings = load(Settings)
     if roll_back:
         work = making.roll_back(settings, inbox, say=_say)
