@@ -23,6 +23,7 @@ from services.identity.officers import store as officers
 from services.identity.officers.domain import Officer, Unit
 from services.identity.providers.oidc import Provider
 from services.notification.app import app as notification
+from services.notification.people.providers.sms import providers
 from tests.standins.conftest import Sms, free_port, running, sms
 
 __all__ = ["sms"]
@@ -65,6 +66,7 @@ def environment(vneid: str, sms: Sms, tmp_path: Path, monkeypatch: pytest.Monkey
     key.write_text(json.dumps(ECKey.generate_key("P-256").as_dict(private=True)))
     secrets = {name: hashlib.sha256(f"secret of {name}".encode()).hexdigest() for name in SERVICES}
     monkeypatch.setattr("kit.settings._loaded", {})
+    providers.cache_clear()
     monkeypatch.setattr(Provider, "_known", {})
     for name, value in {
         "IDENTITY_URL": ISSUER,

@@ -103,6 +103,7 @@ async def make_world(make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatc
         await clients.identity.close()
         await clients.dossier.close()
         await clients.payment.close()
+        sms.providers.cache_clear()
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
