@@ -252,7 +252,7 @@ async def test_what_is_paid_for_first_begins_at_six(province: Province) -> None:
 
 
 TROUBLES: list[tuple[dict[str, Any], Outcome]] = [
-    ({"down": True}, Deferred(Trouble.STATUS, 503)),
+    ({"down": True}, Deferred(Trouble.STATUS, 503, timedelta(seconds=2))),
     ({"refuses": {"TraCuuHoSo": "98"}}, Deferred(Trouble.REJECTED, 200)),
     ({"refuses": {"LayMaHoSo": "99"}}, Deferred(Trouble.REJECTED, 200)),
     ({"refuses": {"TaiTepTin": "12"}}, Deferred(Trouble.REJECTED, 200)),

@@ -29,7 +29,7 @@ class Behaviour(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     down: bool = False
-    """503, whatever is asked."""
+    """503 with `Retry-After`, whatever is asked."""
     slow: float = Field(default=0, ge=0, le=120)
     """Seconds before anything is done."""
     refuses: dict[str, str] = Field(default_factory=dict)
@@ -153,7 +153,7 @@ async def _serve(
 async def _misbehave(behaviour: Behaviour) -> None:
     await asyncio.sleep(behaviour.slow)
     if behaviour.down:
-        raise HTTPException(503)
+        raise HTTPException(503, headers={"Retry-After": "2"})
 
 
 def _done(

@@ -8,15 +8,18 @@ what it was sent, so only the code is ever kept or logged.
 import asyncio
 import hashlib
 import time
+from datetime import timedelta
 from typing import Any, Self
 
 import httpx2
 import structlog
 
 from kit.clients import Answered, ServiceClient
+from kit.clock import now
 from services.notification.settings import Settings
 from services.notification.systems.delivery.domain import Accepted, Deferred, Outcome, Refused, Trouble
 from services.notification.systems.national.domain import Json, Known, Line
+from services.notification.systems.outbound import domain as outbound
 
 log = structlog.get_logger()
 
@@ -178,7 +181,9 @@ def _outcome(code: str) -> Outcome:
 
 def _read(answer: httpx2.Response) -> Json:
     if not answer.is_success:
-        raise NotTaken(Deferred(Trouble.STATUS, answer.status_code))
+        wait = outbound.retry_after(answer.headers.get("Retry-After"), now())
+        patience = timedelta(seconds=wait) if wait is not None else None
+        raise NotTaken(Deferred(Trouble.STATUS, answer.status_code, patience))
     try:
         said = answer.json()
     except ValueError as exc:
