@@ -20,7 +20,7 @@ from services.tracking.sheets import WRITERS, Cell, Kind, as_text, harmless
 from tests.tracking import callers, story
 from tests.tracking.hearing import hear
 from tests.tracking.test_api import configure
-from tests.tracking.test_registers import INSPECTOR, WHY, MakeDatabase, _fill, expected, officer
+from tests.tracking.test_registers import WHY, MakeDatabase, _fill, expected, inspector, officer
 
 XML = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
@@ -78,10 +78,10 @@ async def test_an_xlsx_has_the_same_with_real_dates(http: httpx2.AsyncClient) ->
 
 async def test_what_is_exported_is_within_the_scope_and_written_down(http: httpx2.AsyncClient) -> None:
     assert (await exported(http, officer(), unit="H99.02.02")).status_code == 403
-    assert (await exported(http, INSPECTOR)).status_code == 403
+    assert (await exported(http, inspector())).status_code == 403
     many = len(expected("H99"))
-    assert len((await exported(http, INSPECTOR, form="csv", reason=WHY)).text.splitlines()) == many + 1
-    log = (await http.get("/api/v1/accesses", headers=INSPECTOR)).json()["items"]
+    assert len((await exported(http, inspector(), form="csv", reason=WHY)).text.splitlines()) == many + 1
+    log = (await http.get("/api/v1/accesses", headers=inspector())).json()["items"]
     assert [(line["what"], line["rows"], line["reason"]) for line in log] == [("export", many, WHY)]
 
 

@@ -102,7 +102,9 @@ def officer(unit: str = "H99.02.01", *roles: str) -> dict[str, str]:
     return callers.officer("tracking", *(roles or ("desk",)), unit=unit)
 
 
-INSPECTOR = callers.officer("tracking", "inspector", unit="H99")
+def inspector() -> dict[str, str]:
+    """A new one each time: a token lives for a minute."""
+    return officer("H99", "inspector")
 
 
 async def register(http: httpx2.AsyncClient, headers: dict[str, str], **asked: Any) -> list[dict[str, Any]]:
@@ -299,9 +301,9 @@ async def test_a_register_is_of_one_year_at_most(http: httpx2.AsyncClient) -> No
 async def test_an_inspector_gives_a_reason_and_sees_the_province(http: httpx2.AsyncClient) -> None:
     for reason in (None, "xem"):
         params = {"reason": reason} if reason else {}
-        refused = await http.get("/api/v1/registers/dossiers", params=params, headers=INSPECTOR)
+        refused = await http.get("/api/v1/registers/dossiers", params=params, headers=inspector())
         assert refused.json()["type"] == "urn:motcua:problem:reason-to-read-missing"
-    assert codes(await register(http, INSPECTOR, reason=WHY)) == expected("H99")
+    assert codes(await register(http, inspector(), reason=WHY)) == expected("H99")
 
 
 async def test_roles_without_content_see_no_register(http: httpx2.AsyncClient) -> None:
@@ -338,10 +340,10 @@ async def test_an_opened_dossier_masks_names_and_is_written_down(http: httpx2.As
     code = expected("H99.02.01")[0]
     body = (await opened(http, code, officer())).json()
     assert body["owner"] == body["submitter"] == story.MASKED
-    assert (await opened(http, code, INSPECTOR)).status_code == 403
-    assert (await opened(http, code, INSPECTOR, reason=WHY)).status_code == 200
+    assert (await opened(http, code, inspector())).status_code == 403
+    assert (await opened(http, code, inspector(), reason=WHY)).status_code == 200
 
-    log = (await http.get("/api/v1/accesses", params={"code": code}, headers=INSPECTOR)).json()["items"]
+    log = (await http.get("/api/v1/accesses", params={"code": code}, headers=inspector())).json()["items"]
 
     assert [(line["what"], line["access_right"], line["reason"]) for line in log] == [
         ("dossier", "inspection", WHY),
@@ -374,11 +376,11 @@ async def test_the_control_sheet_tells_from_hand_to_hand(http: httpx2.AsyncClien
 
 
 async def test_every_look_is_written_down_with_who_why_and_which(http: httpx2.AsyncClient) -> None:
-    seen = await register(http, INSPECTOR, reason=WHY, unit="H99.02.02")
+    seen = await register(http, inspector(), reason=WHY, unit="H99.02.02")
     code = seen[0]["code"]
     await search(http, officer("H99.02.02"), code=code)
 
-    log = (await http.get("/api/v1/accesses", params={"code": code}, headers=INSPECTOR)).json()["items"]
+    log = (await http.get("/api/v1/accesses", params={"code": code}, headers=inspector())).json()["items"]
 
     assert [(line["what"], line["unit"], line["access_right"], line["reason"]) for line in log] == [
         ("search", "H99.02.02", "unit", None),
