@@ -6,4 +6,4 @@ from services.notification.people.domain import DELIVER
 
 timers = Timers(jobs_at_once=16)
 """A message mostly waits: for identity, and for a provider."""
-timers.job(DELIVER, attempts=people.ATTEMPTS, lease=people.LEASE)(people.deliver)
+timers.job(DELIVER, attempts=people.ATTEMPTS + 1, lease=people.LEASE)(people.deliver)

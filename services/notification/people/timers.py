@@ -30,6 +30,8 @@ async def deliver(db: Database, job: Timer) -> None:
     stored = await store.find(db, UUID(job.key))
     if stored is None or stored.state is not State.QUEUED:
         return None
+    if job.attempt > ATTEMPTS:  # the last one never came back: it ended its process
+        return await _give_up(db, stored, job, FailureReason.UNAVAILABLE)
     if stored.message.channel is MessageChannel.SMS and await _waits(db, stored.message, job):
         return None
     try:
@@ -43,7 +45,7 @@ async def deliver(db: Database, job: Timer) -> None:
     except Exception:
         if job.attempt >= ATTEMPTS:
             await _give_up(db, stored, job, FailureReason.UNAVAILABLE)
-        raise  # the job is repeated, or kept with an alarm
+        raise  # the job is repeated; after the last attempt it finds nothing left to do
     else:
         await _sent(db, stored, job, no)
 

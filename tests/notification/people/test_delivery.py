@@ -232,12 +232,21 @@ async def test_our_own_wrong_key_is_tried_again_and_not_held_against_the_citizen
     assert (await world.became(message))[0] == "queued"
 
 
-async def test_after_the_last_attempt_it_is_given_up_and_the_job_still_alarms(make_world: MakeWorld) -> None:
+async def test_after_the_last_attempt_it_is_given_up(make_world: MakeWorld) -> None:
     world = await make_world(refusal="450 4.2.1 busy")
     message = await world.message("email")
     with pytest.raises(Exception, match="450"):
         await world.deliver(message, attempt=ATTEMPTS)
     assert await world.became(message) == ("failed", "unavailable", ATTEMPTS)
+
+
+async def test_a_message_whose_last_attempt_ended_its_process_is_given_up_and_not_forgotten(
+    make_world: MakeWorld,
+) -> None:
+    world = await make_world()
+    message = await world.message("email")
+    await world.deliver(message, attempt=ATTEMPTS + 1)
+    assert (await world.became(message))[:2] == ("failed", "unavailable")
 
 
 # ── two providers ──
