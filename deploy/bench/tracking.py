@@ -286,7 +286,7 @@ def _submissions(prefix: str) -> Iterable[DossierSubmitted]:
 
 # ── the rebuild ──
 
-REBUILDING = "from kit import ops; ops.cli('tracking')(['rebuild', '--accept-differences'])"
+REBUILDING = "from kit import ops; ops.cli('tracking')(['rebuild', '--without-comparing'])"
 SAID = re.compile(r"([\d,]+) events in ([\d,.]+) s")
 HELD = re.compile(r"nothing was projected for ([\d.]+) s")
 

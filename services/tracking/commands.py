@@ -32,6 +32,9 @@ def rebuild(
     accept_differences: Annotated[
         bool, typer.Option("--accept-differences", help="Switch though it differs: that is why you rebuild.")
     ] = False,
+    without_comparing: Annotated[
+        bool, typer.Option("--without-comparing", help="Do not compare: what serves is known to be empty or wrong.")
+    ] = False,
     from_what_is_left: Annotated[
         bool, typer.Option("--from-what-is-left", help="Though Kafka has lost beginnings (after `replay`).")
     ] = False,
@@ -53,7 +56,7 @@ def rebuild(
     else:
         work = making.rebuild(
             settings, inbox, keep_shadow=keep_shadow, dry_run=dry_run, accept_differences=accept_differences,
-            accept_lost=from_what_is_left, say=_say,
+            accept_lost=from_what_is_left, compare=not without_comparing, say=_say,
         )  # fmt: skip
     try:
         outcome = asyncio.run(work)
@@ -87,7 +90,7 @@ def _tell_differences(outcome: Outcome) -> None:
         typer.echo(": ".join(filter(None, [told, ", ".join(difference.keys[:SHOWN])])))
     if outcome.lacking:
         typer.echo(f"{len(outcome.lacking)} lack events: {', '.join(outcome.lacking[:SHOWN])}")
-    if not outcome.differs and not outcome.lacking:
+    if outcome.compared and not outcome.differs and not outcome.lacking:
         typer.echo("nothing differs from what served before")
 
 

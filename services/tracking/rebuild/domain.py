@@ -53,6 +53,7 @@ class Outcome:
     lacking: tuple[str, ...] = ()
     """Aggregates of which live has heard more than Kafka still tells."""
     differences: tuple[Difference, ...] = ()
+    compared: bool = False
     switched: bool = False
     held: float = 0.0
     """Seconds during which nothing was projected, for the switch; look-ups went on."""

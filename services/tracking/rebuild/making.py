@@ -232,6 +232,7 @@ async def rebuild(
     dry_run: bool = False,
     accept_differences: bool = False,
     accept_lost: bool = False,
+    compare: bool = True,
     say: Say = log.info,
 ) -> Outcome:
     """Everything anew from Kafka, and compared; then switched, unless only the shadow or the comparison is wanted."""
@@ -242,7 +243,7 @@ async def rebuild(
             raise BeginningLost(", ".join(lost))
         await work.fill()
         await work.catch_up()
-        outcome = await _judged(settings, work, lost)
+        outcome = await _judged(settings, work, lost, compare=compare)
         if not (keep_shadow or dry_run):
             outcome = await _switched(work, outcome, accept_differences=accept_differences)
         if dry_run:
@@ -271,12 +272,14 @@ async def roll_back(settings: Settings, inbox: Inbox, *, say: Say) -> Outcome:
         return Outcome(work.events, _seconds(work), work.unreadable, switched=True, held=held)
 
 
-async def _judged(settings: Settings, work: Rebuild, lost: tuple[str, ...]) -> Outcome:
+async def _judged(settings: Settings, work: Rebuild, lost: tuple[str, ...], *, compare: bool = True) -> Outcome:
     filled = _seconds(work)
+    if not compare:
+        return Outcome(work.events, filled, work.unreadable, lost)
     lacking = tuple(await work.lacking())
     async with store.connected(settings.migration_url, "public") as beside:
         differences = await work.compare(beside)
-    return Outcome(work.events, filled, work.unreadable, lost, lacking, differences)
+    return Outcome(work.events, filled, work.unreadable, lost, lacking, differences, compared=True)
 
 
 async def _switched(work: Rebuild, found: Outcome, *, accept_differences: bool) -> Outcome:

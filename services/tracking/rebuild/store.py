@@ -42,7 +42,13 @@ async def connected(url: str, schema: Schema) -> AsyncIterator["asyncpg.Connecti
     nothing yet of tables that were empty a moment ago. Nothing waits for the disk: a shadow is remade, not repaired.
     """
     path = schema if schema == "public" else f"{schema}, public"
-    settings = {**SESSION, "search_path": path, "synchronous_commit": "off", "maintenance_work_mem": "256MB"}
+    settings = {
+        **SESSION,
+        "search_path": path,
+        "synchronous_commit": "off",
+        "maintenance_work_mem": "256MB",
+        "work_mem": "64MB",
+    }
     by_key = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"} if path != schema else {}
     conn = await asyncpg.connect(url, server_settings={**settings, **by_key})
     try:
