@@ -257,7 +257,8 @@ class Relay:
         try:
             while not await self._drain(conn, kafka):
                 try:
-                    await asyncio.wait_for(self._woken.wait(), WATCH)
+                    async with asyncio.timeout(WATCH):  # wait_for of Python 3.11 may lose a cancellation
+                        await self._woken.wait()
                 except TimeoutError:
                     continue
                 self._woken.clear()

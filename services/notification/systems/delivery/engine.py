@@ -231,7 +231,8 @@ class Engine:
     async def _store(self, db: Database) -> None:
         """Store what became of everything since the last time; events that concern nobody move the lines too."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._dirty.wait(), SYNC)
+            async with asyncio.timeout(SYNC):  # wait_for of Python 3.11 loses a cancellation that comes with the event
+                await self._dirty.wait()
         await asyncio.sleep(GATHER)
         self._dirty.clear()
         await self._save(db)
