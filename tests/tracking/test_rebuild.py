@@ -282,3 +282,27 @@ async def test_nobody_becomes_a_member_of_the_group_and_no_offset_is_committed(
     await making.rebuild(settings, inbox, dry_run=True, say=_quiet)
     async with opened(settings, inbox.consumer, inbox.subscriptions) as kafka:
         assert set((await kafka.committed()).values()) == {0}
+
+
+async def test_foreign_and_future_events_change_nothing_that_is_shown(
+    db: Database, infra: Infra, settings: Settings, lives: list[Written]
+) -> None:
+    async with generated.topics(infra.kafka) as prefix:
+        inbox = generated.inbox_on(prefix)
+        ours = lives[:300]
+        one = next(told for told in reversed(ours) if told.topic == DOSSIERS.name)
+        version = int(dict(one.headers)["ce_aggregateversion"])
+        foreign = one._replace(headers=_said(one, ce_source=b"/services/somebody", ce_aggregateversion=b"1"))
+        future = one._replace(
+            headers=_said(one, ce_type=b"vn.motcua.dossier.Unheard.v1", ce_aggregateversion=b"%d" % (version + 1))
+        )
+        early = one._replace(value=one.value.replace(b'"version":%d,' % version, b'"version":%d,' % (version + 9)))
+        await generated.put(infra.kafka, prefix, [*ours, foreign, future, one, early])
+        await generated.project(db, inbox, [*ours, future], prefix)
+        outcome = await making.rebuild(settings, inbox, say=_quiet)
+    assert (outcome.unreadable, outcome.differences, outcome.lacking) == (1, (), ())
+    assert await db.fetchval("SELECT count(*) FROM inbox_parked") == 1
+
+
+def _said(told: Written, **otherwise: bytes) -> list[tuple[str, bytes]]:
+    return [(name, otherwise.get(name, value)) for name, value in told.headers]
