@@ -12,7 +12,6 @@ STATES = {
     "supplement_requested_processing": "Yêu cầu bổ sung (khi xử lý)",
     "awaiting_financial_obligation": "Yêu cầu thực hiện nghĩa vụ tài chính",
     "pending_approval": "Trình ký",
-    "result_signed": "Đã ký số",
     "result_ready": "Đã xử lý xong, chờ trả",
     "returned": "Đã trả kết quả",
     "rejected": "Không được tiếp nhận / từ chối",

@@ -17,7 +17,12 @@ def test_every_event_of_a_dossier_and_of_its_fees_has_a_line_in_the_history() ->
 
 
 def test_a_change_names_only_what_the_event_sets() -> None:
-    assert domain.dossier_change(story.signed(5)) == {"version": 5, "state": "result_signed"}
+    assert domain.dossier_change(story.withdrawn(5)) == {"version": 5, "state": "withdrawn", "ended_at": story.at(5)}
+
+
+def test_a_signature_that_comes_after_the_paper_result_takes_nothing_back() -> None:
+    issued, later = domain.dossier_change(story.issued(5)), domain.dossier_change(story.signed(6))
+    assert domain.merged([("A", issued), ("A", later)])["A"]["state"] == "result_ready"
 
 
 def test_a_deadline_missed_changes_nothing_but_the_version() -> None:

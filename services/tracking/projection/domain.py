@@ -174,6 +174,7 @@ def _over(event: AboutDossier, state: str) -> Change:
     return {"state": state, "ended_at": event.occurred_at}
 
 
+# ResultSigned moves nothing: it comes together with ResultIssued, or after it when the result was signed on paper first.
 _DOSSIER: dict[type, Callable[[Any], Change]] = {
     DossierAwaitingPayment: lambda e: _filed(e, "awaiting_prepayment", e.occurred_at),
     DossierSubmitted: lambda e: _filed(e, "submitted", e.submitted_at),
@@ -188,7 +189,6 @@ _DOSSIER: dict[type, Callable[[Any], Change]] = {
     ConsultationAnswered: lambda _: {"state": "in_process"},
     FinancialObligationRequested: lambda _: {"state": "awaiting_financial_obligation"},
     FinancialObligationMet: lambda _: {"state": "in_process"},
-    ResultSigned: lambda _: {"state": "result_signed"},
     ResultIssued: _issued,
     ResultDelivered: lambda e: {"state": "returned", "returned_at": e.at},
     DeadlineExtended: lambda e: {"due_at": e.new_due_at},
