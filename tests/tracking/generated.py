@@ -102,6 +102,9 @@ OFFICERS_QUESTIONS: list[str] = [
     "/api/v1/registers/dossiers?from=2026-05-01&to=2026-11-20&limit=100",
     "/api/v1/registers/dossiers?unit=H99.02.01&from=2026-05-01&to=2026-11-20&lateness=late",
     "/api/v1/registers/dossiers?by=due&limit=100",
+    *(f"/api/v1/statistics?from=2026-05&to=2026-10&by={by}" for by in ("unit", "procedure", "month")),
+    "/api/v1/statistics/dossiers?figure=settled&from=2026-05&to=2026-10&limit=200",
+    "/api/v1/statistics/on-time?month=2026-09",
 ]
 """What is asked once, by an officer of the whole province."""
 OF_EACH: list[str] = ["/api/v1/officers/dossiers/{code}", "/api/v1/officers/dossiers/{code}/control-sheet"]
