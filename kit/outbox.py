@@ -348,8 +348,8 @@ async def discard(kafka: AIOKafkaProducer) -> None:
     """
     stopping = asyncio.create_task(kafka.stop())
     await asyncio.wait([stopping], timeout=2)
+    kafka._message_accumulator.fail_all(KafkaError("discarded"))  # whoever waits for them, also when its sender died
     if not stopping.done():
-        kafka._message_accumulator.fail_all(KafkaError("discarded"))
         await kafka.client.close()
         await asyncio.wait([stopping], timeout=2)
     if not stopping.done() or stopping.exception():
