@@ -174,7 +174,7 @@ def _over(event: AboutDossier, state: str) -> Change:
     return {"state": state, "ended_at": event.occurred_at}
 
 
-# ResultSigned moves nothing: it comes together with ResultIssued, or after it when the result was signed on paper first.
+# ResultSigned moves nothing: it comes with ResultIssued, or after it when the result was signed on paper first.
 _DOSSIER: dict[type, Callable[[Any], Change]] = {
     DossierAwaitingPayment: lambda e: _filed(e, "awaiting_prepayment", e.occurred_at),
     DossierSubmitted: lambda e: _filed(e, "submitted", e.submitted_at),
