@@ -13,7 +13,8 @@ from kit import ops
 from kit.clock import now
 from kit.db import Database
 from kit.settings import load
-from services.notification.people import cursors, words
+from services.notification.people import words
+from services.notification.people.cursors import position
 from services.notification.people.failures import store as failures
 from services.notification.people.failures.store import Filter
 from services.notification.people.preview.domain import Phone, Preview
@@ -87,7 +88,7 @@ def failed_list(
 ) -> None:
     """Show each message that was given up: which, why, after how many attempts. Never its content or address."""
     which = Filter(unit, channel, template, reason, _utc(since))
-    for row in asyncio.run(ops.with_database(lambda db: failures.failed(db, which, limit, cursors.position(None)))):
+    for row in asyncio.run(ops.with_database(lambda db: failures.failed(db, which, limit, position(None)))):
         typer.echo(_line(row))
 
 

@@ -1,7 +1,6 @@
 """What several answers of tracking are made of, and how they are read from a row."""
 
-import base64
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import asyncpg
@@ -23,12 +22,6 @@ class DossierNotFound(Refusal):
     status = 404
     title = "Không tìm thấy hồ sơ khớp với thông tin đã nhập"
     title_en = "No dossier matches what was entered"
-
-
-class CursorNotOurs(Refusal):
-    status = 422
-    title = "Trang yêu cầu không hợp lệ, xin mở lại danh sách"
-    title_en = "The cursor is not one that this list gave"
 
 
 class Status(BaseModel):
@@ -120,19 +113,3 @@ def revision(row: asyncpg.Record) -> str:
 
 def text(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
-
-
-def cursor(at: datetime, code: str) -> str:
-    """Names the place behind this entry of a list."""
-    return base64.urlsafe_b64encode(f"{at.isoformat()} {code}".encode()).decode()
-
-
-def position(cursor: str | None) -> tuple[datetime, str] | None:
-    """The place that a cursor names; None for the beginning."""
-    if cursor is None:
-        return None
-    try:
-        moment, code = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ", 1)
-        return datetime.fromisoformat(moment).astimezone(UTC), code
-    except (ValueError, OverflowError):
-        raise CursorNotOurs from None

@@ -6,11 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
-from zoneinfo import ZoneInfo
 
 import xlsxwriter
 
-HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+from services.tracking.words import HANOI
 
 Cell = str | int | datetime | None
 

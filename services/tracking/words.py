@@ -1,4 +1,9 @@
-"""The words in which people read what was projected: states, folders, fees (the statuses are the contracts')."""
+"""The words in which people read what was projected: states, folders, fees (the statuses are the contracts'), times."""
+
+from zoneinfo import ZoneInfo
+
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+"""The time that people read, and the calendar that days and months are of."""
 
 STATES = {
     "awaiting_prepayment": "Chờ thanh toán trước",

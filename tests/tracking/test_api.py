@@ -3,21 +3,20 @@
 import hmac
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
 
-from kit import settings as kit_settings
 from kit.db import Database
 from services.tracking import freshness
-from services.tracking.app import app
 from services.tracking.lookup import api
 from services.tracking.lookup import domain as lookup_domain
-from services.tracking.settings import Settings, shows_level_b
+from services.tracking.settings import shows_level_b
 from tests.tracking import callers, story
+from tests.tracking.conftest import configure
 from tests.tracking.hearing import hear
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
@@ -25,26 +24,11 @@ MakeDatabase = Callable[[str], Awaitable[Database]]
 UNKNOWN = "H99.02.01-261122-9999"
 
 
-def configure(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
-    loaded: dict[Any, Any] = kit_settings._loaded
-    monkeypatch.setitem(loaded, Settings, Settings(digest_key=story.KEY, **fields))
-    api.limiter.cache_clear()
-
-
 @pytest.fixture
 async def db(make_database: MakeDatabase) -> Database:
     database = await make_database("tracking")
     await hear(database, story.standardised(), *story.dossier_events()[:2], *story.payment_events())
     return database
-
-
-@pytest.fixture
-async def http(db: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
-    configure(monkeypatch, lookups_per_minute=0)
-    app.state.db, app.state.verifier = db, callers.verifier("tracking")
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://tracking.test") as client:
-        yield client
-    api.limiter.cache_clear()
 
 
 def citizen(ref: UUID = story.OWNER) -> dict[str, str]:

@@ -4,7 +4,6 @@ import csv
 import io
 import tracemalloc
 import zipfile
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from kit.db import Database
 from services.tracking.app import app
 from services.tracking.registers.export import api as export
 from services.tracking.sheets import WRITERS, Cell, Kind, as_text, harmless
-from tests.tracking import callers, story
+from tests.tracking import story
 from tests.tracking.hearing import hear
-from tests.tracking.test_api import configure
 from tests.tracking.test_registers import WHY, MakeDatabase, _fill, expected, inspector, officer
 
 XML = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -28,14 +26,6 @@ XML = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 @pytest.fixture
 async def db(make_database: MakeDatabase) -> Database:
     return await make_database("tracking", "a register", _fill)
-
-
-@pytest.fixture
-async def http(db: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
-    configure(monkeypatch, lookups_per_minute=0)
-    app.state.db, app.state.verifier = db, callers.verifier("tracking")
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://tracking.test") as client:
-        yield client
 
 
 async def exported(http: httpx2.AsyncClient, headers: dict[str, str], **asked: Any) -> httpx2.Response:

@@ -23,12 +23,10 @@ from kit.inbox import Inbox
 from kit.log import Places, opened
 from kit.settings import Settings
 from services.tracking.app import app
-from services.tracking.lookup import api as lookup
 from services.tracking.rebuild import making, store
 from services.tracking.rebuild.making import BeginningLost, Different, NothingThere
 from tests.support import eventually
-from tests.tracking import callers, generated
-from tests.tracking.test_api import configure
+from tests.tracking import generated
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
 
@@ -62,13 +60,9 @@ def inbox(prefix: str) -> Inbox:
 
 
 @pytest.fixture
-async def http(db: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
-    configure(monkeypatch, lookups_per_minute=0)
-    app.state.db, app.state.verifier = db, callers.verifier("tracking")
+def http(http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> httpx2.AsyncClient:
     monkeypatch.setitem(app.dependency_overrides, _now, _at_noon)
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://tracking.test") as client:
-        yield client
-    lookup.limiter.cache_clear()
+    return http
 
 
 async def _at_noon() -> datetime:

@@ -1,7 +1,7 @@
 """Registers and search: what officers find, and what none of them ever sees."""
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -25,10 +25,8 @@ from contracts.dossier import (
 from contracts.envelope import Event
 from kit.clock import now
 from kit.db import Database
-from services.tracking.app import app
 from tests.tracking import callers, story
 from tests.tracking.hearing import hear
-from tests.tracking.test_api import configure
 
 MakeDatabase = Callable[..., Awaitable[Database]]
 
@@ -88,14 +86,6 @@ async def _fill(db: Database) -> None:
 @pytest.fixture
 async def db(make_database: MakeDatabase) -> Database:
     return await make_database("tracking", "a register", _fill)
-
-
-@pytest.fixture
-async def http(db: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
-    configure(monkeypatch, lookups_per_minute=0)
-    app.state.db, app.state.verifier = db, callers.verifier("tracking")
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://tracking.test") as client:
-        yield client
 
 
 def officer(unit: str = "H99.02.01", *roles: str) -> dict[str, str]:

@@ -8,10 +8,12 @@ from fastapi import Depends, Header, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.refusal import Refusal
+from kit import cursors
 from kit.auth import Citizen, SystemToken, system
 from kit.http import Db, Router
 from kit.problems import Unavailable
-from services.notification.people import cursors, sending, store, words
+from services.notification.people import sending, store, words
+from services.notification.people.cursors import position
 from services.notification.people.domain import Letter
 from services.notification.people.providers import NotTaken, Unclear, Undeliverable
 from services.notification.people.tenant import province
@@ -49,7 +51,7 @@ async def messages(
     accept_language: Annotated[str, Header(max_length=200)] = words.MOTHER_TONGUE,
 ) -> InboxPage:
     """The citizen's own notices; in English where `Accept-Language` begins with it and there is such a text."""
-    rows = await store.inbox_of(db, citizen.ref, cursors.position(cursor), limit + 1)
+    rows = await store.inbox_of(db, citizen.ref, position(cursor), limit + 1)
     shown = rows[:limit]
     following = cursors.cursor(shown[-1]["happened_at"], shown[-1]["id"]) if len(rows) > limit else None
     return InboxPage(items=[_shown(row, accept_language[:2]) for row in shown], next=following)

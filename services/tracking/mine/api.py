@@ -7,6 +7,7 @@ import asyncpg
 from fastapi import Query, Response
 from pydantic import AwareDatetime, BaseModel
 
+from kit import cursors
 from kit.auth import Citizen
 from kit.http import Db, Now, Router, etag
 from services.tracking import answers, words
@@ -155,10 +156,11 @@ async def my_dossiers(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Page:
     """Dossiers that the citizen owns or sent for somebody, newest first."""
-    rows = await store.of_account(db, citizen.ref, folder, answers.position(cursor) or _NEWEST, limit + 1)
+    place = cursors.place(cursor) if cursor is not None else _NEWEST
+    rows = await store.of_account(db, citizen.ref, folder, place, limit + 1)
     return Page(
         items=[_followed(row) for row in rows[:limit]],
-        next=answers.cursor(rows[limit - 1]["submitted_at"], rows[limit - 1]["code"]) if len(rows) > limit else None,
+        next=cursors.cursor(rows[limit - 1]["submitted_at"], rows[limit - 1]["code"]) if len(rows) > limit else None,
         updated_at=await updated_at(db),
     )
 

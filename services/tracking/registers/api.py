@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.identifiers import IdentityNumberMalformed, look_up_number, tax_code
 from contracts.national import STATUSES
+from kit import cursors
 from kit.auth import Officer
 from kit.db import Connection
 from kit.http import Now, Router, Tx
@@ -127,7 +128,7 @@ class Asked:
         """Of a year at most when it is by the day received; open at both ends when it is by appointment."""
         if self.order is Order.DUE:
             return domain.any_time(self.first, self.last)
-        return domain.period(self.first, self.last, now.astimezone(domain.HANOI).date())
+        return domain.period(self.first, self.last, now.astimezone(words.HANOI).date())
 
     def criteria(self) -> dict[str, Any]:
         """For the log: what was asked for, as it was asked for."""
@@ -197,7 +198,7 @@ async def get_register(
     await access.record(tx, who, scope, looked("register", asked.criteria(), found.rows))
     items = [entry(row, now) for row in found.rows]
     return Register(
-        items=items, next=found.next and answers.cursor(found.next.at, found.next.code), updated_at=await updated_at(tx)
+        items=items, next=found.next and cursors.cursor(found.next.at, found.next.code), updated_at=await updated_at(tx)
     )
 
 
@@ -222,7 +223,7 @@ async def search(body: Search, who: Officer, tx: Tx, now: Now) -> SearchResult:
 
 
 def _after(cursor: str | None) -> Position | None:
-    place = answers.position(cursor)
+    place = cursors.place(cursor) if cursor is not None else None
     return place and Position(*place)
 
 

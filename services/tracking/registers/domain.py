@@ -7,11 +7,10 @@ which tracking does not have: the printed one, with names, is the dossier servic
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from contracts.refusal import Refusal
+from services.tracking.words import HANOI
 
-HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 LONGEST = timedelta(days=366)
 """Of one register."""
 USUAL = timedelta(days=30)

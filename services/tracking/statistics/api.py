@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from contracts.refusal import Refusal
 from kit.auth import Officer, OfficerToken, Public
+from kit.cursors import CursorNotOurs
 from kit.db import Database
 from kit.http import Db, Now, Router
 from services.tracking.projection.counting.store import COUNTERS
@@ -51,10 +52,8 @@ OfProcedure = Annotated[
 ]
 
 
-class CursorNotOfThisFigure(Refusal):
-    status = 422
-    title = "Trang yêu cầu không hợp lệ, xin mở lại danh sách"
-    title_en = "The cursor is not one that this list gave"
+class CursorNotOfThisFigure(CursorNotOurs):
+    """It was given for another figure, or by nobody."""
 
 
 class FigureUnknown(Refusal):

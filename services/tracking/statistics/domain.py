@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from contracts.refusal import Refusal
 from services.tracking.access.domain import INSPECTOR, WORKS_WITH_CONTENT, below
+from services.tracking.words import HANOI
 
-LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 LONGEST = 120
 """Months that one question may span."""
 FEWEST = 5
@@ -84,7 +83,7 @@ class Period:
 
 
 def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), LOCAL).astimezone(UTC)
+    return datetime.combine(day, time(), HANOI).astimezone(UTC)
 
 
 def following(month: date) -> date:
@@ -94,7 +93,7 @@ def following(month: date) -> date:
 
 def month_of(moment: datetime) -> date:
     """The first day of the month, in Viet Nam, that the moment lies in."""
-    return moment.astimezone(LOCAL).date().replace(day=1)
+    return moment.astimezone(HANOI).date().replace(day=1)
 
 
 def period(first: str | None, last: str | None, now: datetime) -> Period:
@@ -372,4 +371,4 @@ def hidden(settled: Mapping[str, int]) -> frozenset[str]:
 
 def clock(moment: datetime) -> str:
     """`15:04 22/11/2026`, in Viet Nam."""
-    return f"{moment.astimezone(LOCAL):%H:%M %d/%m/%Y}"
+    return f"{moment.astimezone(HANOI):%H:%M %d/%m/%Y}"

@@ -1,5 +1,6 @@
 """The portal's inbox over HTTP: everybody reads their own."""
 
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -67,8 +68,15 @@ async def test_without_a_token_there_is_no_inbox(http: httpx2.AsyncClient) -> No
     assert (await http.get("/api/v1/messages")).status_code == 401
 
 
-async def test_a_cursor_that_is_none_of_ours_is_refused(http: httpx2.AsyncClient) -> None:
-    answer = await http.get("/api/v1/messages", headers=owner(), params={"cursor": "nonsense"})
+def cursor_of(line: str) -> str:
+    return base64.urlsafe_b64encode(line.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "cursor", ["nonsense", cursor_of("2026-11-22T00:00:00+00:00 nobody"), cursor_of("0001-01-01T00:00:00+14:00 x")]
+)
+async def test_a_cursor_that_is_none_of_ours_is_refused(http: httpx2.AsyncClient, cursor: str) -> None:
+    answer = await http.get("/api/v1/messages", headers=owner(), params={"cursor": cursor})
     assert answer.json()["type"] == "urn:motcua:problem:cursor-not-ours"
 
 

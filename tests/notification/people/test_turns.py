@@ -14,6 +14,7 @@ from kit.clock import now
 from kit.db import Database
 from kit.timers import Timer
 from services.notification.people import clients, tenant, timers
+from services.notification.people.domain import LOCAL
 from services.notification.people.turns import domain
 from services.notification.people.turns import store as turns
 from services.notification.people.turns.domain import QuietHours, Texting
@@ -85,7 +86,7 @@ def decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 def night_of(moment: datetime) -> dict[str, str]:
     """Quiet hours, an hour before this moment and an hour after it."""
-    local = moment.astimezone(domain.LOCAL)
+    local = moment.astimezone(LOCAL)
     return {"begin": f"{local - timedelta(hours=1):%H:%M}", "end": f"{local + timedelta(hours=1):%H:%M}"}
 
 

@@ -14,13 +14,14 @@ from fastapi import Depends, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.refusal import Refusal
+from kit import cursors
 from kit.auth import ADMINISTRATOR, OfficerToken, officer
 from kit.db import Database
 from kit.http import Db, Now, Router, Tx
 from kit.problems import NotFound
-from services.notification.people import cursors
 from services.notification.people.attempts import store as attempts
 from services.notification.people.attempts.domain import Attempt, Outcome
+from services.notification.people.cursors import position
 from services.notification.people.failures import store
 from services.notification.people.failures.store import Filter
 
@@ -106,7 +107,7 @@ class Resent(BaseModel):
 @router.get("/failed-messages")
 async def failed_messages(who: Anybody, db: Db, asked: Annotated[Listed, Query()]) -> MessagePage:
     """What was given up, newest first, with every attempt."""
-    rows = await store.failed(db, _within(who, asked), asked.limit + 1, cursors.position(asked.cursor))
+    rows = await store.failed(db, _within(who, asked), asked.limit + 1, position(asked.cursor))
     shown = rows[: asked.limit]
     following = cursors.cursor(shown[-1]["settled_at"], shown[-1]["id"]) if len(rows) > asked.limit else None
     return MessagePage(items=await _views(db, shown), next=following)

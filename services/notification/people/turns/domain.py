@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, timezone
+from datetime import datetime, time, timedelta
 
-LOCAL = timezone(timedelta(hours=7))
-"""Asia/Ho_Chi_Minh, which has no summer time."""
+from services.notification.people.domain import LOCAL
+
 EVERYBODY_ELSE = "default"
 
 

@@ -25,7 +25,6 @@ from services.tracking.access.api import scope_of
 from services.tracking.access.store import Looked
 from services.tracking.registers import store
 from services.tracking.registers.api import AskedFor, appointment
-from services.tracking.registers.domain import HANOI
 from services.tracking.registers.store import Wanted
 from services.tracking.settings import unit_names
 from services.tracking.sheets import Cell, Kind
@@ -85,7 +84,7 @@ async def export_register(
     except BaseException:
         held.close()
         raise
-    name = f"so-theo-doi-{asked.unit or who.unit}-{now.astimezone(HANOI):%Y%m%d-%H%M}.{form}"
+    name = f"so-theo-doi-{asked.unit or who.unit}-{now.astimezone(words.HANOI):%Y%m%d-%H%M}.{form}"
     return _File(held, path, media_type=sheets.MEDIA[form], filename=name, headers={"Cache-Control": "no-store"})
 
 
