@@ -12,6 +12,7 @@ import uvloop
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.bench.children import orders, tell
+from deploy.bench.children.http import Requests
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "/oauth/token": {"access_token": "of-notification", "expires_in": 3600},
@@ -21,29 +22,17 @@ ANSWERS: dict[str, dict[str, Any]] = {
 took = {"/esms": 0, "mail": 0}
 
 
-class Outside(asyncio.Protocol):
-    """As much of HTTP/1.1 as our own clients speak."""
+class Outside(Requests):
+    """Identity, dossier and the provider of text messages, by their paths."""
 
-    def connection_made(self, transport: Any) -> None:
-        self._transport, self._buffer = transport, b""
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = self._buffer[:end].lower()
-            whole = end + 4 + int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-            if len(self._buffer) < whole:
-                return
-            self._buffer = self._buffer[whole:]
-            self._answer(head.split(b" ", 2)[1].decode().partition("?")[0])
-
-    def _answer(self, path: str) -> None:
+    def take(self, path: str, head: bytes) -> None:
+        path = path.partition("?")[0]
         name = next((known for known in ANSWERS if path.endswith(known)), "/contact")
         if name in took:
             took[name] += 1
         body = json.dumps(ANSWERS[name]).encode()
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-        self._transport.write(head + body)
+        answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self.transport.write(answer + body)
 
 
 class Mailbox:

@@ -7,11 +7,11 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
 import uvloop
 
 from deploy.bench.children import orders, tell
+from deploy.bench.children.http import Requests, header
 
 SLOW = 2.0
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -20,33 +20,15 @@ came: dict[str, list[tuple[str, float]]] = defaultdict(list)
 """Path → (webhook-id, seconds since 1970)."""
 
 
-class Subscriber(asyncio.Protocol):
-    """As much of HTTP/1.1 as our own client speaks."""
+class Subscriber(Requests):
+    """Takes webhooks at once, after a while, or never, by the path."""
 
-    def connection_made(self, transport: Any) -> None:
-        self._transport, self._buffer = transport, b""
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = self._buffer[:end].lower()
-            whole = end + 4 + int(_header(head, b"content-length"))
-            if len(self._buffer) < whole:
-                return
-            self._buffer = self._buffer[whole:]
-            self._take(head)
-
-    def _take(self, head: bytes) -> None:
-        path = head.split(b" ", 2)[1].decode()
-        came[path].append((_header(head, b"webhook-id").decode(), time.time()))
+    def take(self, path: str, head: bytes) -> None:
+        came[path].append((header(head, b"webhook-id").decode(), time.time()))
         if path.startswith("/quick"):
-            self._transport.write(ANSWER)
+            self.transport.write(ANSWER)
         elif path.startswith("/slow"):
-            asyncio.get_running_loop().call_later(SLOW, self._transport.write, ANSWER)
-
-
-def _header(head: bytes, name: bytes) -> bytes:
-    return head.partition(b"\r\n" + name + b":")[2].partition(b"\r\n")[0].strip()
+            asyncio.get_running_loop().call_later(SLOW, self.transport.write, ANSWER)
 
 
 def forget() -> dict[str, object]:
