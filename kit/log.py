@@ -55,10 +55,8 @@ def after(records: Iterable[Any]) -> Places:
 @asynccontextmanager
 async def opened(settings: Settings, group: str, topics: Iterable[str]) -> AsyncIterator[Log]:
     """These topics at their beginning. Of `group` only the commits can be seen; it gets no member."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest",
-        isolation_level="read_committed", max_partition_fetch_bytes=2 * 1024 * 1024, **outbox.security(settings),
-    )  # fmt: skip
+    large = 2 * 1024 * 1024
+    consumer = reader(settings, group, isolation_level="read_committed", max_partition_fetch_bytes=large)
     await consumer.start()
     try:
         found = [TopicPartition(topic, p) for topic in topics for p in await partitions_of(consumer, topic)]
@@ -66,6 +64,14 @@ async def opened(settings: Settings, group: str, topics: Iterable[str]) -> Async
         yield Log(consumer, found)
     finally:
         await consumer.stop()
+
+
+def reader(settings: Settings, group: str, **more: Any) -> AIOKafkaConsumer:
+    """A consumer that commits only what it is told to."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest",
+        **outbox.security(settings), **more,
+    )  # fmt: skip
 
 
 async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[int]:

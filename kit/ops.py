@@ -23,7 +23,7 @@ from kit.auth import Public
 from kit.clock import now
 from kit.db import Database, MigrationRefused, is_transient, migrate, pending
 from kit.inbox import Inbox, Record
-from kit.log import partitions_of
+from kit.log import partitions_of, reader
 from kit.settings import Settings, load
 from kit.worker import DeadLetters, dead_letter_topic
 
@@ -244,16 +244,9 @@ def _inbox_of(service: str) -> Inbox:
     return inbox
 
 
-def _reader(settings: Settings, service: str) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka, group_id=f"{service}.redrive", enable_auto_commit=False,
-        auto_offset_reset="earliest", **outbox.security(settings),
-    )  # fmt: skip
-
-
 async def _dead_letters(service: str) -> list[Any]:
     """Everything buried since the last redrive."""
-    consumer = _reader(load(Settings), service)
+    consumer = reader(load(Settings), f"{service}.redrive")
     await consumer.start()
     try:
         return [record async for record in _unread(consumer, service)]
@@ -295,7 +288,7 @@ class _Original:
 
 async def _redrive(service: str, dry_run: bool) -> tuple[int, int]:
     settings, inbox = load(Settings), _inbox_of(service)
-    consumer, dead = _reader(settings, service), DeadLetters(settings, service)
+    consumer, dead = reader(settings, f"{service}.redrive"), DeadLetters(settings, service)
     failed = 0
 
     async def bury_again(record: Record, why: Exception) -> None:

@@ -5,7 +5,6 @@ are an operator's commands, never part of a service.
 """
 
 import secrets
-import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasR
 from deploy.kafka.rights import Act, Kind, Principal, Right
 from deploy.local.topics import Topic
 from deploy.local.trouble import Trouble
+from kit import outbox
 from kit.ops import replay_topic
 from kit.settings import Settings
 
@@ -72,7 +72,7 @@ def connected(settings: Settings) -> "Iterator[Cluster]":
     """As the user of the settings, who must be allowed to change the cluster."""
     try:
         servers = settings.kafka.split(",")
-        client = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=PATIENCE, **_login(settings))
+        client = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=PATIENCE, **outbox.security(settings))
     except KafkaError as error:
         raise Trouble(f"Kafka at {settings.kafka} does not let us in ({type(error).__name__}).") from None
     try:
@@ -81,19 +81,6 @@ def connected(settings: Settings) -> "Iterator[Cluster]":
         raise Trouble(f"Kafka refuses: {error}.") from None
     finally:
         client.close()
-
-
-def _login(settings: Settings) -> dict[str, Any]:
-    """kafka-python's names for the same as kit.outbox.security."""
-    if not settings.kafka_username:
-        return {}
-    return {
-        "security_protocol": "SASL_SSL",
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": settings.kafka_username,
-        "sasl_plain_password": settings.kafka_password,
-        "ssl_context": ssl.create_default_context(cafile=settings.kafka_ca or None),
-    }
 
 
 class Cluster:

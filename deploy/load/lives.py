@@ -100,11 +100,6 @@ def records(plan: Plan, share: int = 0, of: int = 1) -> Iterator[Written]:
         yield heapq.heappop(waiting)[3]
 
 
-def code_of(plan: Plan, n: int) -> str:
-    """The code of the n-th dossier."""
-    return Life(plan, n).code
-
-
 def _standardised(plan: Plan, k: int) -> Written:
     ref, chance = str(plan.account(k)), Random((plan.seed << 48) - k - 1)  # noqa: S311 (a story, not a secret)
     at = plan.since - timedelta(days=1 + chance.random() * 300)

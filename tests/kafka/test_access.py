@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 
 from contracts.envelope import Event
-from deploy.kafka.cluster import Difference, _login
+from deploy.kafka.cluster import Difference
 from deploy.kafka.rights import Principal, principals
 from deploy.kafka.subscribers import Subscriber
 from deploy.local.infra import Secured
@@ -163,7 +163,9 @@ async def test_who_reads_too_fast_is_made_to_wait(
 
 def _longest_wait(settings: Settings, topic: str) -> float:
     """Milliseconds that the broker told this reader to pause, at most; kafka-python counts them."""
-    consumer = KafkaConsumer(bootstrap_servers=settings.kafka, **_login(settings), max_partition_fetch_bytes=60_000)
+    consumer = KafkaConsumer(
+        bootstrap_servers=settings.kafka, **outbox.security(settings), max_partition_fetch_bytes=60_000
+    )
     try:
         consumer.assign([TopicPartition(topic, number) for number in range(3)])
         consumer.seek_to_beginning()
