@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Self
 from uuid import UUID
@@ -158,9 +159,8 @@ class Sender:
         connection: SimpleNamespace,
     ) -> aiohttp.ClientResponse:
         """The only place that a request leaves from, the address having been looked at."""
-        target = domain.target(url, endpoint.domains, self._reach)
         return await self._session().post(
-            URL(target.url, encoded=True),
+            _target(url, endpoint.domains, self._reach),
             data=data,
             headers=headers,
             ssl=endpoint.context,
@@ -194,6 +194,12 @@ class Sender:
         return aiohttp.TCPConnector(
             resolver=self._guard, socket_factory=self._guard.open_socket, limit=0, keepalive_timeout=KEPT_FOR
         )
+
+
+@lru_cache(1024)
+def _target(url: str, domains: frozenset[str], reach: Reach) -> URL:
+    """Judged anew whenever the address or what is allowed is another; UrlNotAllowed is never remembered."""
+    return URL(domain.target(url, domains, reach).url, encoded=True)
 
 
 async def _on_kept_connection(_: object, context: SimpleNamespace, __: object) -> None:
