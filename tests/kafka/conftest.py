@@ -79,7 +79,7 @@ def province() -> Province:
     return Province(public, news, internal, post, depot, police, court, everybody)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def kafka(secured: Secured, province: Province) -> AsyncIterator[Kafka]:
     """An observer who may do everything; topics, rights and passwords are there."""
     async with Kafka(secured.plain) as observer:

@@ -321,8 +321,8 @@ async def test_a_relay_that_is_stopped_while_kafka_is_away_leaves_nothing_runnin
 
 
 def _tasks_of_relays() -> set[asyncio.Task[Any]]:
-    """What runs in aiokafka or in kit. Others' tasks come and go: those of a pool of connections, for one."""
-    return {task for task in asyncio.all_tasks() if re.search(r"/(aiokafka|kit)/", _file_of(task))}
+    """What runs in a producer or in kit. Others' tasks come and go: those of consumers that fetch, for one."""
+    return {task for task in asyncio.all_tasks() if re.search(r"/(aiokafka/producer|kit)/", _file_of(task))}
 
 
 def _file_of(task: asyncio.Task[Any]) -> str:
