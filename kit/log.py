@@ -11,6 +11,8 @@ from kit.settings import Settings
 
 Places = dict[tuple[str, int], int]
 """Topic and partition → the offset to be read next."""
+Share = tuple[int, int]
+"""The partitions of a share, and how many shares there are: (1, 3) is the second, the fifth … of each topic."""
 
 
 class Log:
@@ -53,13 +55,12 @@ def after(records: Iterable[Any]) -> Places:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, group: str, topics: Iterable[str]) -> AsyncIterator[Log]:
+async def opened(settings: Settings, group: str, topics: Iterable[str], share: Share = (0, 1)) -> AsyncIterator[Log]:
     """These topics at their beginning. Of `group` only the commits can be seen; it gets no member."""
-    large = 2 * 1024 * 1024
-    consumer = reader(settings, group, isolation_level="read_committed", max_partition_fetch_bytes=large)
+    consumer = reader(settings, group, isolation_level="read_committed", max_partition_fetch_bytes=2 << 20)
     await consumer.start()
     try:
-        found = [TopicPartition(topic, p) for topic in topics for p in await partitions_of(consumer, topic)]
+        found = [TopicPartition(t, p) for t in topics for p in (await partitions_of(consumer, t))[share[0] :: share[1]]]
         consumer.assign(found)
         yield Log(consumer, found)
     finally:

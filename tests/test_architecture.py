@@ -110,6 +110,8 @@ OWN = {
     "services/tracking/live/watch.py": "one look a second for everybody who listens",
     "services/tracking/freshness.py": "waiting for the projection",
     "services/tracking/rebuild/making.py": "making the projection anew while it serves",
+    "services/tracking/rebuild/reading.py": "from Kafka into the schema that is being filled",
+    "services/tracking/rebuild/shares.py": "filling with several processes",
     "services/tracking/lookup/limits.py": "how often a stranger may look",
 }
 FOLDERS = {"migrations", "static", "templates", "providers", "forms", "formats", "__pycache__"}

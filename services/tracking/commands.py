@@ -12,6 +12,7 @@ from kit.worker import spare_collections
 from services.tracking.rebuild import making
 from services.tracking.rebuild.domain import Outcome
 from services.tracking.rebuild.making import BeginningLost, Busy, Different, NothingThere
+from services.tracking.rebuild.shares import ShareFailed
 from services.tracking.rebuild.store import RebuildRunning
 from services.tracking.subscribers import inbox
 
@@ -19,6 +20,7 @@ operations = typer.Typer()
 
 SHOWN = 20
 """Aggregates that are named."""
+PROCESSES = min(4, os.cpu_count() or 1)
 NICE = 5
 """How much a rebuild stands back behind whoever serves."""
 
@@ -35,6 +37,9 @@ def rebuild(
     without_comparing: Annotated[
         bool, typer.Option("--without-comparing", help="Do not compare: what serves is known to be empty or wrong.")
     ] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, max=12, help="Processes that fill at once: a core for each.")
+    ] = PROCESSES,
     from_what_is_left: Annotated[
         bool, typer.Option("--from-what-is-left", help="Though Kafka has lost beginnings (after `replay`).")
     ] = False,
@@ -56,11 +61,11 @@ def rebuild(
     else:
         work = making.rebuild(
             settings, inbox, keep_shadow=keep_shadow, dry_run=dry_run, accept_differences=accept_differences,
-            accept_lost=from_what_is_left, compare=not without_comparing, say=_say,
+            accept_lost=from_what_is_left, compare=not without_comparing, processes=processes, say=_say,
         )  # fmt: skip
     try:
         outcome = asyncio.run(work)
-    except (BeginningLost, Busy, Different, NothingThere, RebuildRunning) as trouble:
+    except (BeginningLost, Busy, Different, NothingThere, RebuildRunning, ShareFailed) as trouble:
         _explain(trouble)
         raise typer.Exit(1) from None
     _tell(outcome)
@@ -106,6 +111,8 @@ def _explain(trouble: Exception) -> None:
             )
         case RebuildRunning():
             said = "Another rebuild is running."
+        case ShareFailed():
+            said = f"A process that was filling its share failed: {trouble}. Nothing was switched; begin anew."
         case Busy():
             said = "The tables were never free for the switch. The shadow is kept: try --switch when it is quieter."
         case _:

@@ -2,10 +2,13 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+import multiprocessing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import asyncpg
@@ -23,8 +26,9 @@ from kit.inbox import Inbox
 from kit.log import Places, opened
 from kit.settings import Settings
 from services.tracking.app import app
-from services.tracking.rebuild import making, store
+from services.tracking.rebuild import making, reading, shares, store
 from services.tracking.rebuild.making import BeginningLost, Different, NothingThere
+from services.tracking.rebuild.shares import ShareFailed
 from tests.support import eventually
 from tests.tracking import generated
 
@@ -120,7 +124,7 @@ async def test_look_ups_are_answered_and_events_projected_while_it_runs_and_none
     http: httpx2.AsyncClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(making, "BATCH", 100)
+    monkeypatch.setattr(reading, "BATCH", 100)
     async with generated.topics(infra.kafka) as prefix:
         inbox = generated.inbox_on(prefix)
         reached: Places = {}
@@ -262,6 +266,63 @@ async def test_a_topic_whose_beginning_is_gone_is_said_and_refused(
         await generated.project(db, inbox, lives[:500], prefix)
         outcome = await making.rebuild(settings, inbox, accept_lost=True, say=_quiet)
         assert (outcome.switched, outcome.differences, outcome.lacking) == (True, (), ())
+
+
+async def test_several_processes_fill_the_same_and_none_of_them_stays(
+    db: Database, settings: Settings, inbox: Inbox, prefix: str, lives: list[Written]
+) -> None:
+    await generated.project(db, inbox, lives, prefix)
+    outcome = await making.rebuild(settings, inbox, processes=3, say=_quiet)
+    assert (outcome.events, outcome.differences, outcome.lacking) == (len(lives), (), ())
+    assert multiprocessing.active_children() == []
+
+
+async def test_when_a_process_is_killed_the_rebuild_ends_with_it_and_nothing_was_touched(
+    db: Database, settings: Settings, inbox: Inbox, prefix: str, lives: list[Written]
+) -> None:
+    await generated.project(db, inbox, lives, prefix)
+    work = asyncio.create_task(making.rebuild(settings, inbox, processes=3, say=_quiet))
+    await eventually(lambda: len(multiprocessing.active_children()) == 2, within=20)
+    multiprocessing.active_children()[0].kill()
+    with pytest.raises(ShareFailed, match="killed"):
+        await work
+    assert multiprocessing.active_children() == []
+    assert await db.fetchval("SELECT count(*) FROM dossier_view") == len(generated.codes(lives))
+
+
+async def test_what_a_process_cannot_do_is_said_by_its_kind(settings: Settings, inbox: Inbox) -> None:
+    nowhere = settings.model_copy(update={"migration_url": settings.migration_url + "_nowhere"})
+    with _filling(nowhere, inbox, {}) as (_, ours), pytest.raises(ShareFailed, match="InvalidCatalogName"):
+        await asyncio.to_thread(shares._answer, ours)
+
+
+async def test_a_process_whose_rebuild_is_gone_does_not_stay(settings: Settings, inbox: Inbox) -> None:
+    for_ever = {(topic, partition): 2**40 for topic in inbox.subscriptions for partition in range(3)}
+    with _filling(settings, inbox, for_ever) as (process, ours):
+        await eventually(lambda: _is_reading(settings), within=30)
+        assert process.is_alive()
+        ours.close()
+        await eventually(lambda: process.exitcode == 1)
+
+
+@contextmanager
+def _filling(settings: Settings, inbox: Inbox, ends: Places) -> Iterator[tuple[SpawnProcess, Pipe]]:
+    """A process that fills the second of three shares."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=shares._other, args=(settings, inbox, ends, 1, 3, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+
+
+async def _is_reading(settings: Settings) -> bool:
+    async with store.connected(settings.migration_url, "public") as conn:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user"
+        return bool(await conn.fetchval(others) > 1)
 
 
 async def test_only_one_rebuild_runs(settings: Settings, inbox: Inbox) -> None:

@@ -164,13 +164,15 @@ async def keep_messages(tx: Connection, told: Sequence[Told]) -> None:
 
 
 HEARD = """
-INSERT INTO freshness AS known (slot, heard_at) VALUES (pg_backend_pid() % 8, now())
+INSERT INTO freshness AS known (slot, heard_at) SELECT coalesce((
+    SELECT slot FROM generate_series(0, 7) AS slot WHERE pg_try_advisory_xact_lock(hashtext('freshness'), slot) LIMIT 1
+), 0), now()
 ON CONFLICT (slot) DO UPDATE SET heard_at = greatest(known.heard_at, excluded.heard_at)
 """
 
 
 async def heard(tx: Connection) -> None:
-    """Note that the projection took something in just now."""
+    """Note that the projection took something in just now, in a slot that nobody else holds: nobody waits."""
     await tx.execute(HEARD)
 
 

@@ -7,38 +7,27 @@ touched: a crash anywhere leaves a shadow behind that the next run throws away.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import asyncpg
-import structlog
 
-from kit.db import Connection, is_transient
-from kit.inbox import Inbox, Letter, Poison, Record
-from kit.log import Log, Places, after, opened
+from kit.db import Connection
+from kit.inbox import Inbox
+from kit.log import Places, opened
 from kit.settings import Settings
 from services.tracking.projection.counting import store as counting
 from services.tracking.projection.store import TABLES
-from services.tracking.rebuild import store
+from services.tracking.rebuild import shares, store
 from services.tracking.rebuild.domain import Difference, Outcome, Progress, lost_beginnings
+from services.tracking.rebuild.reading import Reading
 
-log = structlog.get_logger()
-
-BATCH = 8_000
-"""Records applied in one transaction: large sets are what makes it fast."""
-SLICE = 250
-"""Records understood before anything else gets its turn."""
 ATTEMPTS = 60
 """Tries to get the locks of the switch, half a second apart."""
 
 Say = Callable[[str], None]
-Batch = tuple[Sequence[Record], list[Letter]]
-
-
-async def _next(batches: AsyncGenerator[Batch, None]) -> Batch | None:
-    return await anext(batches, None)
 
 
 class BeginningLost(Exception):
@@ -62,107 +51,61 @@ class NothingThere(Exception):
 
 
 class Rebuild:
-    """One run: a connection into the schema that is being filled, and Kafka."""
+    """One run: a schema that is being filled, from Kafka."""
 
-    def __init__(
-        self, conn: "asyncpg.Connection[asyncpg.Record]", kafka: Log, inbox: Inbox, schema: store.Schema, say: Say
-    ) -> None:
-        self.conn, self.kafka, self.inbox, self.schema, self.say = conn, kafka, inbox, schema, say
-        self.events = self.unreadable = 0
+    def __init__(self, settings: Settings, reading: Reading, say: Say) -> None:
+        self.settings, self.reading, self.say = settings, reading, say
+        self.conn, self.kafka, self.inbox = reading.conn, reading.kafka, reading.inbox
         self._began = time.monotonic()
-        self._total = 0
-        self._shown = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self._began
 
     # ── filling ──
 
-    async def fill(self) -> None:
+    async def fill(self, processes: int) -> None:
         """From Kafka's beginning to what was its end when we began."""
         await store.make_shadow(self.conn)
         first, ends = await self.kafka.first(), await self.kafka.ends()
-        self._total = sum(ends.values()) - sum(first.values())
-        await store.come_to(self.conn, self.schema, first)
-        self.kafka.seek(first)
-        later = counting.counted_later.set(True)
-        await self._read_to(ends)
-        counting.counted_later.reset(later)
-        self.say(f"{self._progress()}; counting and indexing")
+        await store.come_to(self.conn, "shadow", first)
+        async with self._shown(first, ends):
+            filled = await shares.fill(self.settings, self.inbox, ends, processes)
+        self.reading.events, self.reading.unreadable = filled
+        self.say(f"{filled[0]:,} events in {self.seconds:,.0f} s; counting and indexing")
         await counting.recount(self.conn)
         await store.finish_shadow(self.conn)
+        await self.go_on()
+
+    @asynccontextmanager
+    async def _shown(self, first: Places, ends: Places) -> AsyncIterator[None]:
+        """Says once a second how far the shadow has come."""
+        showing = asyncio.create_task(self._show(sum(first.values()), sum(ends.values())))
+        try:
+            yield
+        finally:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+
+    async def _show(self, first: int, end: int) -> None:
+        while True:
+            await asyncio.sleep(1)
+            done = sum((await self._came_to()).values()) - first
+            self.say(str(Progress(done, end - first, self.seconds)))
 
     async def catch_up(self, *, within: int = 2_000) -> None:
         """Read on until fewer than so many events are between us and the end."""
         while sum((ends := await self.kafka.ends()).values()) - sum((await self._came_to()).values()) > within:
-            await self._read_to(ends)
-        await self._read_to(ends)
+            await self.reading.read_to(ends)
+        await self.reading.read_to(ends)
 
     async def go_on(self) -> None:
         """From where this schema's tables had come."""
         self.kafka.seek({**await self.kafka.first(), **await self._came_to()})
 
     async def _came_to(self) -> Places:
-        return await store.came_to(self.conn, self.schema)
-
-    async def _read_to(self, ends: Places) -> None:
-        """While PostgreSQL takes one batch in, the next is fetched and understood."""
-        batches = self._batches(ends)
-        coming = asyncio.create_task(_next(batches))
-        try:
-            while batch := await coming:
-                coming = asyncio.create_task(_next(batches))
-                await self._apply(*batch)
-                self._show()
-        finally:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
-            await batches.aclose()
-
-    async def _batches(self, ends: Places) -> AsyncGenerator[Batch, None]:
-        async for records in self.kafka.read(ends, BATCH):
-            letters: list[Letter] = []
-            for n in range(0, len(records), SLICE):
-                letters += [letter for letter in map(self._understood, records[n : n + SLICE]) if letter]
-                await asyncio.sleep(0)  # lets the next statement leave for PostgreSQL
-            yield records, letters
-
-    def _understood(self, record: Record) -> Letter | None:
-        try:
-            return self.inbox.read(record)
-        except Poison:
-            self.unreadable += 1
-            return None
-
-    async def _apply(self, records: Sequence[Any], letters: list[Letter]) -> None:
-        try:
-            async with self.conn.transaction():
-                await self.inbox.take(self.conn, records, letters)
-                await store.come_to(self.conn, self.schema, after(records))
-        except Exception as exc:
-            if is_transient(exc):
-                raise
-            await self._one_by_one(records)
-        self.events += len(records)
-
-    async def _one_by_one(self, records: Sequence[Any]) -> None:
-        """What the projection cannot apply lies among its dead letters; the rest goes on without it."""
-        for record in records:
-            letter = self._understood(record)
-            try:
-                async with self.conn.transaction():
-                    await self.inbox.take(self.conn, [record], [letter] if letter else [])
-                    await store.come_to(self.conn, self.schema, after([record]))
-            except Exception as exc:
-                if is_transient(exc):
-                    raise
-                log.error("rebuild.unappliable", channel=record.topic, error=type(exc).__name__)
-                self.unreadable += 1
-
-    def _progress(self) -> Progress:
-        return Progress(self.events, self._total, time.monotonic() - self._began)
-
-    def _show(self) -> None:
-        if time.monotonic() - self._shown > 1:
-            self._shown = time.monotonic()
-            self.say(str(self._progress()))
+        return await store.came_to(self.conn, self.reading.schema)
 
     # ── comparing ──
 
@@ -208,7 +151,7 @@ class Rebuild:
         async with self.conn.transaction():
             await store.hold_projection(self.conn)
             began = time.monotonic()
-            await self._read_to(await self.kafka.ends())
+            await self.reading.read_to(await self.kafka.ends())
             await store.switch(self.conn, source, heard)
         return time.monotonic() - began
 
@@ -221,7 +164,7 @@ async def prepared(settings: Settings, inbox: Inbox, schema: store.Schema, say: 
         opened(settings, inbox.consumer, inbox.subscriptions) as kafka,
     ):
         await store.only_one(conn)
-        yield Rebuild(conn, kafka, inbox, schema, say)
+        yield Rebuild(settings, Reading(conn, kafka, inbox, schema), say)
 
 
 async def rebuild(
@@ -233,7 +176,8 @@ async def rebuild(
     accept_differences: bool = False,
     accept_lost: bool = False,
     compare: bool = True,
-    say: Say = log.info,
+    processes: int = 1,
+    say: Say,
 ) -> Outcome:
     """Everything anew from Kafka, and compared; then switched, unless only the shadow or the comparison is wanted."""
     async with prepared(settings, inbox, "shadow", say) as work:
@@ -241,7 +185,7 @@ async def rebuild(
         lost = lost_beginnings(await work.kafka.first(), compacted)
         if lost and not accept_lost:
             raise BeginningLost(", ".join(lost))
-        await work.fill()
+        await work.fill(processes)
         await work.catch_up()
         outcome = await _judged(settings, work, lost, compare=compare)
         if not (keep_shadow or dry_run):
@@ -269,25 +213,21 @@ async def roll_back(settings: Settings, inbox: Inbox, *, say: Say) -> Outcome:
         await work.go_on()
         await work.catch_up()
         held = await work.switch("retired")
-        return Outcome(work.events, _seconds(work), work.unreadable, switched=True, held=held)
+        return Outcome(work.reading.events, work.seconds, work.reading.unreadable, switched=True, held=held)
 
 
 async def _judged(settings: Settings, work: Rebuild, lost: tuple[str, ...], *, compare: bool = True) -> Outcome:
-    filled = _seconds(work)
+    filled = work.seconds
     if not compare:
-        return Outcome(work.events, filled, work.unreadable, lost)
+        return Outcome(work.reading.events, filled, work.reading.unreadable, lost)
     lacking = tuple(await work.lacking())
     async with store.connected(settings.migration_url, "public") as beside:
         differences = await work.compare(beside)
-    return Outcome(work.events, filled, work.unreadable, lost, lacking, differences, compared=True)
+    return Outcome(work.reading.events, filled, work.reading.unreadable, lost, lacking, differences, compared=True)
 
 
 async def _switched(work: Rebuild, found: Outcome, *, accept_differences: bool) -> Outcome:
     if (found.differs or found.lacking) and not accept_differences:
         raise Different(found)
     held = await work.switch("shadow")
-    return replace(found, events=work.events, unreadable=work.unreadable, switched=True, held=held)
-
-
-def _seconds(work: Rebuild) -> float:
-    return time.monotonic() - work._began
+    return replace(found, events=work.reading.events, unreadable=work.reading.unreadable, switched=True, held=held)
