@@ -49,7 +49,7 @@ async def connected(url: str, schema: Schema) -> AsyncIterator["asyncpg.Connecti
         "maintenance_work_mem": "256MB",
         "work_mem": "64MB",
     }
-    by_key = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"} if path != schema else {}
+    by_key = {"enable_seqscan": "off"} if path != schema else {}
     conn = await asyncpg.connect(url, server_settings={**settings, **by_key})
     try:
         await prepare_connection(conn)
@@ -83,8 +83,12 @@ WHERE oid = to_regclass($1) AND grantee <> 0 AND grantee <> relowner
 
 
 async def make_shadow(conn: Connection) -> None:
-    """Empty tables like those that serve, with their keys and rights; their other indexes come when they are full."""
+    """Empty tables like those that serve, with their keys and rights; their other indexes come when they are full.
+
+    A run that was killed may still be in its last statement there: that is waited for.
+    """
     async with conn.transaction():
+        await conn.execute("SET LOCAL lock_timeout = 0")
         await drop(conn, "shadow")
         await conn.execute("CREATE SCHEMA shadow")
         await conn.execute(LOG_POSITION.format(schema="shadow"))
