@@ -268,6 +268,27 @@ async def test_a_topic_whose_beginning_is_gone_is_said_and_refused(
         assert (outcome.switched, outcome.differences, outcome.lacking) == (True, (), ())
 
 
+async def test_it_begins_at_the_beginning_however_far_the_live_projection_has_come(
+    db: Database, infra: Infra, settings: Settings, lives: list[Written]
+) -> None:
+    async with generated.topics(infra.kafka) as prefix:
+        inbox = generated.inbox_on(prefix)
+        await generated.put(infra.kafka, prefix, lives[:300])
+        await generated.project(db, inbox, lives[:300], prefix)
+        await _commit_all(settings, inbox)
+        said: list[str] = []
+        outcome = await making.rebuild(settings, inbox, processes=2, say=said.append)
+    assert (outcome.events, outcome.differences, outcome.lacking) == (300, (), ())
+    assert [line for line in said if line.startswith("300 events") and line.endswith("counting and indexing")]
+
+
+async def _commit_all(settings: Settings, inbox: Inbox) -> None:
+    """As the live worker does, whose group this is."""
+    async with opened(settings, inbox.consumer, inbox.subscriptions) as kafka:
+        ends = {TopicPartition(*place): offset for place, offset in (await kafka.ends()).items()}
+        await kafka._consumer.commit(ends)
+
+
 async def test_several_processes_fill_the_same_and_none_of_them_stays(
     db: Database, settings: Settings, inbox: Inbox, prefix: str, lives: list[Written]
 ) -> None:

@@ -52,6 +52,7 @@ async def _fill(settings: Settings, inbox: Inbox, ends: Places, share: int, of: 
         store.connected(settings.migration_url, "shadow") as conn,
         opened(settings, inbox.consumer, inbox.subscriptions, (share, of)) as kafka,
     ):
+        kafka.seek(await kafka.first())
         reading = Reading(conn, kafka, inbox, "shadow")
         later = counting.counted_later.set(True)
         await reading.read_to(ends)
