@@ -2,12 +2,13 @@
 
 Measured from the moment Kafka acknowledged an event to the moment a subscriber read the whole request: the inbox with
 all that people are told, the journal, and the sending. Then with one subscriber that never answers and one that takes
-two seconds among the ten: the figures are the others'.
+two seconds among the ten: the figures are the others'. At last with one that refuses everything for five minutes.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -52,9 +53,11 @@ class Extent:
     """Dossiers, of five events each."""
     seconds: int
     repetitions: int
+    outage: int
+    """Seconds that a subscriber is down."""
 
 
-FULL, QUICK = Extent(1_000, 30, 3), Extent(100, 5, 1)
+FULL, QUICK = Extent(1_000, 30, 3, 300), Extent(100, 5, 1, 10)
 
 
 def measure(*, quick: bool = False) -> Report:
@@ -72,11 +75,22 @@ async def _figures(rig: Rig, much: Extent) -> Figures:
         latencies = [await bench.latency(rate, much.seconds, GOAL_P99, "ten subscribers") for rate in RATES]
         await bench.subscribe(["quick"] * (SUBSCRIBERS - 2) + ["dead", "slow"])
         troubled = await bench.latency(RATES[-1], much.seconds, GOAL_P99, "one of ten dead, one slow: the other eight")
+        await bench.subscribe(["quick"] * (SUBSCRIBERS - 1) + ["down"])
+        meanwhile, outage = await bench.outage(RATES[-1], much.outage, GOAL_P99)
         held = Amount("notification, after all this", memory_mb(rig.stack.pid("notification")), "MB")
     rates = Rates(
         "webhooks of ten subscribers by one process, from a backlog", Repeated(tuple(sustained)), "/s", GOAL_RATE
     )
-    return Figures([], [*latencies, troubled], [rates], [held])
+    return Figures([], [*latencies, troubled, meanwhile], [rates], [*outage, held])
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An event that Kafka acknowledged."""
+
+    code: str
+    version: int
+    at: float
 
 
 class Bench:
@@ -134,13 +148,35 @@ class Bench:
         """Milliseconds from Kafka's acknowledgement to the subscribers that are well, at a steady rate."""
         say("webhooks", f"{rate} events/s, {title}")
         await self._receiver.ask(do="forget")
-        events = [event for _ in range(rate * seconds // EVENTS_OF_EACH) for event in self._life()]
-        accepted = await self._paced(events, rate)
-        well = [path for path in self._subscriptions.values() if path.startswith("/quick")]
-        await self._wait(lambda: self._have_all(well, len(events)))
+        accepted = await self._paced(rate, seconds)
+        await self._wait(lambda: self._have_all(self._well(), len(accepted)))
+        return await self._took(accepted, rate, goal, title)
+
+    async def outage(self, rate: int, seconds: int, goal: float) -> tuple[Latency, list[Amount]]:
+        """What the others notice while one subscriber refuses everything, and what that one has when it is back."""
+        title = f"one of ten down for {seconds} s: the other nine"
+        say("webhooks", f"{rate} events/s, {title}")
+        await self._receiver.ask(do="forget")
+        await self._receiver.ask(do="fall")
+        accepted = await self._paced(rate, seconds)
+        back = (await self._receiver.ask(do="rise"))["at"]
+        (down,) = [path for path in self._subscriptions.values() if path.startswith("/down")]
+        await self._wait(lambda: self._have_all([down], len(accepted)), within=1_800)
+        got = (await self._receiver.ask(do="came"))[down]
+        return await self._took(accepted, rate, goal, title), [
+            Amount(f"down for {seconds} s: events that waited", len(accepted), "events"),
+            Amount(f"down for {seconds} s: back → everything taken", max(at for _, at in got) - back, "s"),
+            Amount(f"down for {seconds} s: lost", len(accepted.keys() - {event_id for event_id, _ in got}), "events"),
+            Amount(f"down for {seconds} s: out of a dossier's order", _misplaced(got, accepted), "events"),
+        ]
+
+    async def _took(self, accepted: Mapping[str, Accepted], rate: int, goal: float, title: str) -> Latency:
         came = await self._receiver.ask(do="came")
-        took = [(at - accepted[event_id]) * 1000 for path in well for event_id, at in came[path]]
+        took = [(at - accepted[event_id].at) * 1000 for path in self._well() for event_id, at in came[path]]
         return Latency(f"Kafka's acknowledgement to webhook; {title}", f"{rate * SUBSCRIBERS}/s", tuple(took), goal)
+
+    def _well(self) -> list[str]:
+        return [path for path in self._subscriptions.values() if path.startswith("/quick")]
 
     async def _have_all(self, paths: Sequence[str], events: int) -> bool:
         counts = await self._receiver.ask(do="count")
@@ -154,8 +190,8 @@ class Bench:
         if state == "paused":
             await self._wait(lambda: self._db.fetchval("SELECT count(courier) = 0 FROM delivery_line"))
 
-    async def _wait(self, condition: Condition) -> None:
-        async with asyncio.timeout(300):
+    async def _wait(self, condition: Condition, *, within: float = 300) -> None:
+        async with asyncio.timeout(within):
             while not await condition():  # noqa: ASYNC110 (asked from outside)
                 await asyncio.sleep(0.05)
 
@@ -170,13 +206,14 @@ class Bench:
     async def _say(self, events: Iterable[Event]) -> None:
         await asyncio.gather(*[await self._send(event, str(ids.new())) for event in events])
 
-    async def _paced(self, events: Sequence[Event], rate: int) -> dict[str, float]:
-        """Event → when Kafka acknowledged it."""
-        accepted: dict[str, float] = {}
+    async def _paced(self, rate: int, seconds: int) -> dict[str, Accepted]:
+        """What Kafka acknowledged, by the id of the event."""
+        accepted: dict[str, Accepted] = {}
+        events = [event for _ in range(rate * seconds // EVENTS_OF_EACH) for event in self._life()]
 
         async def one(event: Event, event_id: str) -> None:
             await (await self._send(event, event_id))
-            accepted[event_id] = time.time()
+            accepted[event_id] = Accepted(DOSSIERS.key_of(event), event.version, time.time())
 
         began, sending = time.perf_counter(), []
         for n, event in enumerate(events):
@@ -193,6 +230,17 @@ class Bench:
             DOSSIERS.name, event.model_dump_json().encode(), key.encode(), headers=headers
         )
         return sending
+
+
+def _misplaced(got: Iterable[tuple[str, float]], accepted: Mapping[str, Accepted]) -> int:
+    """Webhooks that came before one that stands before them in the history of their dossier."""
+    newest: dict[str, int] = defaultdict(int)
+    misplaced = 0
+    for event_id, _ in got:
+        one = accepted[event_id]
+        misplaced += one.version > newest[one.code] + 1
+        newest[one.code] = max(newest[one.code], one.version)
+    return misplaced
 
 
 def _subscription(subscription: UUID, url: str) -> Subscription:
