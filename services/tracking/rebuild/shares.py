@@ -7,6 +7,7 @@ partitions of one number, so the shares have no row in common.
 import asyncio
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -95,6 +96,7 @@ def _answer(pipe: Pipe) -> Filled:
 
 
 def _other(settings: Settings, inbox: Inbox, ends: Places, share: int, of: int, pipe: Pipe) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too: the rebuild decides, and ends us
     spare_collections()
     threading.Thread(target=_end_with, args=[pipe], daemon=True).start()
     try:
