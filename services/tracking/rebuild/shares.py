@@ -73,7 +73,8 @@ async def _others(settings: Settings, inbox: Inbox, ends: Places, of: int) -> As
     try:
         for share in range(1, of):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_other, args=(settings, inbox, ends, share, of, theirs), daemon=True)
+            given = (settings, inbox, ends, share, of, theirs)
+            process = context.Process(target=_other, name=f"share {share} of {of}", args=given, daemon=True)
             process.start()
             theirs.close()
             pipes.append(ours)
