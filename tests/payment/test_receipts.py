@@ -1,9 +1,14 @@
 """Receipts: who sees them, what their files are, and that a number is never lost."""
 
+import asyncio
+import os
+import sys
 from io import BytesIO
+from pathlib import Path
 from uuid import UUID
 
 import httpx2
+import psutil
 from asn1crypto import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -11,8 +16,10 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 from pypdf import PdfReader
 
+from deploy.local.places import ROOT
 from tests.dossier.office import Issued
 from tests.payment.counter import COPIES, OWNER, SEARCH, SUBMITTER, Counter, acceptance
+from tests.support import eventually
 
 REASON = {"reason": "Ghi sai mức thu, đã lập biên lai khác"}
 
@@ -84,3 +91,25 @@ async def test_a_cancelled_receipt_keeps_its_number(payment: Counter) -> None:
     await payment.paid()
     rows = await payment.db.fetch("SELECT number, state FROM receipt ORDER BY number")
     assert [tuple(row) for row in rows] == [(1, "cancelled"), (2, "issued")]
+
+
+CHILD = """
+import os, time
+from services.payment.receipts.making import _child
+if __name__ == "__main__":
+    print(_child().submit(os.getpid).result(), flush=True)
+    time.sleep(600)
+"""
+
+
+async def test_a_service_that_is_killed_leaves_no_child_behind(tmp_path: Path) -> None:
+    (tmp_path / "killed.py").write_text(CHILD)
+    service = await asyncio.create_subprocess_exec(
+        sys.executable, str(tmp_path / "killed.py"), cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert service.stdout is not None
+    child = psutil.Process(int(await service.stdout.readline()))
+    service.kill()
+    await service.wait()
+    await eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)

@@ -10,7 +10,8 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 from kit.clients import Answered, ServiceClient
 from kit.db import Database
@@ -55,6 +56,14 @@ def _child() -> ProcessPoolExecutor:
 
 def _be_modest() -> None:
     os.nice(10)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A service that is killed cannot end its child."""
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 async def _payer(db: Database, dossier_code: str) -> str:
