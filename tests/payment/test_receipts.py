@@ -1,7 +1,7 @@
 """Receipts: who sees them, what their files are, and that a number is never lost."""
 
-import asyncio
 import os
+import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,6 @@ from pypdf import PdfReader
 from deploy.local.places import ROOT
 from tests.dossier.office import Issued
 from tests.payment.counter import COPIES, OWNER, SEARCH, SUBMITTER, Counter, acceptance
-from tests.support import eventually
 
 REASON = {"reason": "Ghi sai mức thu, đã lập biên lai khác"}
 
@@ -102,14 +101,12 @@ if __name__ == "__main__":
 """
 
 
-async def test_a_service_that_is_killed_leaves_no_child_behind(tmp_path: Path) -> None:
+def test_a_service_that_is_killed_leaves_no_child_behind(tmp_path: Path) -> None:
     (tmp_path / "killed.py").write_text(CHILD)
-    service = await asyncio.create_subprocess_exec(
-        sys.executable, str(tmp_path / "killed.py"), cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert service.stdout is not None
-    child = psutil.Process(int(await service.stdout.readline()))
-    service.kill()
-    await service.wait()
-    await eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    command = [sys.executable, str(tmp_path / "killed.py")]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout
+        child = psutil.Process(int(service.stdout.readline()))
+        service.kill()
+    assert psutil.wait_procs([child], 10)[1] == []
